@@ -1,0 +1,35 @@
+"""The rows of Nightshift, a file for each part of the story."""
+
+from .batches import Account, Batch, BatchEvent, Night, Request, Result, ResultLine, StrayLine
+from .documents import Document, DocumentText
+from .money import ModelPrice
+from .operations import Activity, Gate, Heartbeat, LedgerCheck, Setting
+from .tallies import DocumentTally, RequestTally, SpendTally
+from .tasks import LabelingTask, LabelingTaskVersion
+from .uploads import RefusedRow, Upload
+
+__all__ = [
+    "Account",
+    "Activity",
+    "Batch",
+    "BatchEvent",
+    "Document",
+    "DocumentTally",
+    "DocumentText",
+    "Gate",
+    "Heartbeat",
+    "LabelingTask",
+    "LabelingTaskVersion",
+    "LedgerCheck",
+    "ModelPrice",
+    "Night",
+    "RefusedRow",
+    "Request",
+    "RequestTally",
+    "Result",
+    "ResultLine",
+    "Setting",
+    "SpendTally",
+    "StrayLine",
+    "Upload",
+]

@@ -1,0 +1,94 @@
+"""How the house runs: settings, gates, heartbeats, who did what, and whether the book balances."""
+
+from django.conf import settings
+from django.db import models
+
+
+class Setting(models.Model):
+    """A value that operators changed in the product; labeling/configuration.py gives it its meaning."""
+
+    key = models.CharField(primary_key=True, max_length=60)
+    value = models.JSONField()
+    updated_at = models.DateTimeField(auto_now=True)
+    updated_by = models.CharField(max_length=150, blank=True)
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class Gate(models.Model):
+    """Where sending can be closed: the row without a task is the gate of everything.
+
+    Whoever claims a create or an urgent call reads the gates in the same statement and locks them,
+    so nothing is claimed after a gate has closed.
+    """
+
+    task = models.OneToOneField("LabelingTask", on_delete=models.CASCADE, null=True, blank=True)
+    closed_at = models.DateTimeField(null=True, blank=True)
+    closed_by = models.CharField(max_length=150, blank=True)
+    kind = models.CharField(max_length=12, blank=True, choices=[(k, k) for k in ("person", "refusal", "canary")])
+    reason = models.TextField(blank=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("task",), name="gate_once_per_scope", nulls_distinct=False),
+            models.CheckConstraint(
+                condition=models.Q(closed_at__isnull=True, kind="") | models.Q(closed_at__isnull=False, kind__gt=""),
+                name="gate_closed_has_a_kind",
+            ),
+        )
+
+    def __str__(self) -> str:
+        scope = f"task {self.task}" if self.task_id else "everything"
+        return f"{scope}: {'closed' if self.closed_at else 'open'}"
+
+
+class Heartbeat(models.Model):
+    """The last sign of a worker of a queue, written by the worker itself."""
+
+    queue = models.CharField(max_length=20)
+    host = models.CharField(max_length=120)
+    beaten_at = models.DateTimeField()
+    doing = models.CharField(max_length=120, blank=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("queue", "host"), name="heartbeat_once_per_queue_and_host"),)
+
+    def __str__(self) -> str:
+        return f"{self.queue} on {self.host}"
+
+
+class Activity(models.Model):
+    """Who did what, when: appended, never changed."""
+
+    at = models.DateTimeField(auto_now_add=True)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    by = models.CharField(max_length=150, help_text="User name, or the worker or command")
+    sentence = models.TextField()
+    subject = models.CharField(max_length=60, blank=True, help_text="For example U-12, B-1041, task:invoices")
+    detail = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        ordering = ("-id",)
+        verbose_name_plural = "activity"
+        indexes = (models.Index(fields=("subject", "id"), name="activity_subject"),)
+
+    def __str__(self) -> str:
+        return self.sentence
+
+
+class LedgerCheck(models.Model):
+    """What the recomputation of the book found: each identity with both sides."""
+
+    checked_at = models.DateTimeField(auto_now_add=True)
+    holds = models.BooleanField()
+    identities = models.JSONField()
+
+    class Meta:
+        ordering = ("-id",)
+        get_latest_by = "id"
+
+    def __str__(self) -> str:
+        return f"{self.checked_at:%Y-%m-%d %H:%M}: {'balances' if self.holds else 'does not balance'}"

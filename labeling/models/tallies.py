@@ -1,0 +1,65 @@
+"""Counters that cannot drift: every statement that changes rows appends its differences in the same transaction.
+
+Database triggers (one per statement, never per row) write the differences of documents and
+requests; the one statement that stores results writes those of money. A tick folds the
+differences of a key into one row, so a sum over a table stays a sum over some dozens of rows, and
+no two writers ever wait for the same counter.
+"""
+
+from django.db import models
+
+from labeling.states import DocumentState, Lane, Outcome
+
+from .batches import USD
+
+
+class DocumentTally(models.Model):
+    upload = models.ForeignKey("Upload", on_delete=models.CASCADE, db_constraint=False)
+    version = models.ForeignKey("LabelingTaskVersion", on_delete=models.CASCADE, db_constraint=False, db_index=False)
+    state = models.CharField(max_length=10, choices=DocumentState.choices())
+    way = models.CharField(max_length=8, blank=True, help_text="Of queued documents only")
+    documents = models.BigIntegerField()
+
+    class Meta:
+        verbose_name_plural = "document tallies"
+
+    def __str__(self) -> str:
+        return f"{self.documents:+d} {self.state}"
+
+
+class RequestTally(models.Model):
+    batch = models.ForeignKey("Batch", on_delete=models.CASCADE, null=True, db_constraint=False)
+    lane = models.CharField(max_length=8, choices=Lane.choices())
+    outcome = models.CharField(max_length=10, choices=Outcome.choices())
+    requests = models.BigIntegerField()
+
+    class Meta:
+        verbose_name_plural = "request tallies"
+
+    def __str__(self) -> str:
+        return f"{self.requests:+d} {self.outcome}"
+
+
+class SpendTally(models.Model):
+    """Money by day, version, model, account and lane; the day is that of the price: the batch's creation, the call."""
+
+    day = models.DateField()
+    version = models.ForeignKey("LabelingTaskVersion", on_delete=models.CASCADE, db_constraint=False, db_index=False)
+    model = models.CharField(max_length=80)
+    account = models.ForeignKey("Account", on_delete=models.CASCADE, null=True, db_constraint=False, db_index=False)
+    lane = models.CharField(max_length=8, choices=Lane.choices())
+    results = models.BigIntegerField()
+    usable = models.BigIntegerField()
+    unpriced = models.BigIntegerField()
+    prompt_tokens = models.BigIntegerField()
+    output_tokens = models.BigIntegerField()
+    list_usd = models.DecimalField(**USD)
+    paid_usd = models.DecimalField(**USD)
+    wasted_usd = models.DecimalField(**USD, help_text="Paid without a usable label")
+
+    class Meta:
+        verbose_name_plural = "spend tallies"
+        indexes = (models.Index(fields=("day",), name="spend_day"),)
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.model} {self.paid_usd}"

@@ -1,0 +1,70 @@
+"""What is to be done with a document."""
+
+from django.conf import settings
+from django.db import models
+
+from labeling.prompts import Label, Spec
+from labeling.states import Kind
+
+
+class LabelingTask(models.Model):
+    """A named piece of work; its versions say what exactly is asked of the model."""
+
+    slug = models.SlugField(unique=True, max_length=80)
+    name = models.CharField(max_length=120)
+    priority = models.SmallIntegerField(default=0, help_text="Higher leaves first.")
+    version_in_use = models.ForeignKey(
+        "LabelingTaskVersion", on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class LabelingTaskVersion(models.Model):
+    """A frozen wording of a task. Documents, requests and results point at the version they used.
+
+    The content is never updated: a change is a new row, so that every result can be read beside
+    the words that brought it.
+    """
+
+    task = models.ForeignKey(LabelingTask, on_delete=models.PROTECT, related_name="versions")
+    number = models.PositiveIntegerField()
+    kind = models.CharField(max_length=12, choices=Kind.choices())
+    instructions = models.TextField()
+    labels = models.JSONField(default=list, blank=True, help_text="classify: a list of {name, description}")
+    schema = models.JSONField(null=True, blank=True, help_text="extract: a JSON schema")
+    model = models.CharField(max_length=80)
+    max_tokens = models.PositiveIntegerField()
+    thinking = models.CharField(max_length=20, blank=True)
+    effort = models.CharField(max_length=10, blank=True)
+    fingerprint = models.CharField(max_length=64, help_text="SHA-256 of the content, to know an unchanged file")
+    created_at = models.DateTimeField(auto_now_add=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+
+    class Meta:
+        ordering = ("task", "-number")
+        constraints = (models.UniqueConstraint(fields=("task", "number"), name="version_number_once_per_task"),)
+
+    def __str__(self) -> str:
+        return f"{self.task.name} v{self.number}"
+
+    @property
+    def spec(self) -> Spec:
+        """The content as the pure value that prompts and answers are made from."""
+        return Spec(
+            kind=Kind(self.kind),
+            instructions=self.instructions,
+            labels=tuple(Label(label["name"], label.get("description", "")) for label in self.labels),
+            schema=self.schema,
+            model=self.model,
+            max_tokens=self.max_tokens,
+            thinking=self.thinking or None,
+            effort=self.effort or None,
+        )
