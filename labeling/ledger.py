@@ -1,0 +1,102 @@
+"""The book: every identity of docs/reliability.md, recomputed from the rows and compared.
+
+All figures come from one statement, so they belong to one instant however busy the house is.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from django.db import connection
+
+from labeling.models import LedgerCheck
+
+_FIGURES = """
+    WITH documents AS (
+        SELECT upload_id, state, count(*) AS n FROM labeling_document GROUP BY upload_id, state
+    ), requests AS (
+        SELECT batch_id, outcome, count(*) AS n FROM labeling_request GROUP BY batch_id, outcome
+    ), results AS (
+        SELECT r.batch_id, COALESCE(sum(s.list_usd), 0) AS list_usd, COALESCE(sum(s.paid_usd), 0) AS paid_usd
+        FROM labeling_result s JOIN labeling_request r ON r.id = s.request_id GROUP BY r.batch_id
+    )
+    SELECT
+        (SELECT COALESCE(sum(rows), 0) FROM labeling_upload) AS rows,
+        (SELECT COALESCE(sum(accepted), 0) FROM labeling_upload) AS accepted,
+        (SELECT COALESCE(sum(refused), 0) FROM labeling_upload) AS refused,
+        (SELECT count(*) FROM labeling_refusedrow) AS refused_rows,
+        (SELECT COALESCE(sum(n), 0) FROM documents WHERE state = 'queued') AS queued,
+        (SELECT COALESCE(sum(n), 0) FROM documents WHERE state = 'batched') AS batched,
+        (SELECT COALESCE(sum(n), 0) FROM documents WHERE state = 'labeled') AS labeled,
+        (SELECT COALESCE(sum(n), 0) FROM documents WHERE state = 'failed') AS failed,
+        (SELECT COALESCE(sum(n), 0) FROM documents WHERE state = 'withdrawn') AS withdrawn,
+        (SELECT count(*) FROM labeling_upload u WHERE u.accepted <> (
+            SELECT COALESCE(sum(n), 0) FROM documents d WHERE d.upload_id = u.id)) AS unbalanced_uploads,
+        (SELECT count(*) FROM (
+            SELECT t.upload_id, t.state FROM labeling_documenttally t GROUP BY 1, 2
+            HAVING sum(t.documents) <> COALESCE(
+                (SELECT sum(n) FROM documents d WHERE d.upload_id = t.upload_id AND d.state = t.state), 0)
+        ) x) + (SELECT count(*) FROM documents d WHERE NOT EXISTS (
+            SELECT 1 FROM labeling_documenttally t WHERE t.upload_id = d.upload_id AND t.state = d.state
+        )) AS drifted_document_counts,
+        (SELECT COALESCE(sum(n), 0) FROM requests WHERE outcome = 'open') AS open_requests,
+        (SELECT count(*) FROM labeling_document c JOIN labeling_document l ON l.id = c.leader_id
+            WHERE c.state = 'batched') AS sent_copies,
+        (SELECT count(*) FROM labeling_batch b WHERE b.request_total <> (
+            SELECT COALESCE(sum(n), 0) FROM requests r WHERE r.batch_id = b.id)) AS unbalanced_batches,
+        (SELECT COALESCE(sum(n), 0) FROM requests) AS requests,
+        (SELECT COALESCE(sum(requests), 0) FROM labeling_requesttally) AS counted_requests,
+        (SELECT COALESCE(sum(requests), 0) FROM labeling_requesttally WHERE outcome = 'open') AS counted_open_requests,
+        (SELECT COALESCE(sum(list_usd), 0) FROM results) AS list_usd,
+        (SELECT COALESCE(sum(paid_usd), 0) FROM results) AS paid_usd,
+        (SELECT COALESCE(sum(list_usd), 0) FROM labeling_spendtally) AS booked_list_usd,
+        (SELECT COALESCE(sum(paid_usd), 0) FROM labeling_spendtally) AS booked_paid_usd,
+        (SELECT count(*) FROM labeling_batch b LEFT JOIN results r ON r.batch_id = b.id
+            WHERE b.state = 'ingested' AND b.paid_usd <> COALESCE(r.paid_usd, 0)) AS batches_with_other_money
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Two figures that must be equal at every moment, as text with full precision."""
+
+    name: str
+    left: str
+    right: str
+    holds: bool
+
+
+def identities() -> list[Identity]:
+    """Every identity with both sides, recomputed now."""
+    f = _figures()
+    documents = f["queued"] + f["batched"] + f["labeled"] + f["failed"] + f["withdrawn"]
+    pairs = (
+        ("rows = accepted + refused", f["rows"], f["accepted"] + f["refused"]),
+        ("refused = refused rows kept", f["refused"], f["refused_rows"]),
+        ("accepted = queued + batched + labeled + failed + withdrawn", f["accepted"], documents),
+        ("uploads that do not balance = 0", f["unbalanced_uploads"], 0),
+        ("counted documents that differ from the rows = 0", f["drifted_document_counts"], 0),
+        ("batched documents = open requests", f["batched"], f["open_requests"]),
+        ("copies that were sent = 0", f["sent_copies"], 0),
+        ("batches whose requests do not sum = 0", f["unbalanced_batches"], 0),
+        ("requests = requests counted", f["requests"], f["counted_requests"]),
+        ("open requests = open requests counted", f["open_requests"], f["counted_open_requests"]),
+        ("real-time price of results = real-time price booked", f["list_usd"], f["booked_list_usd"]),
+        ("paid for results = paid as booked", f["paid_usd"], f["booked_paid_usd"]),
+        ("batches whose frozen money differs = 0", f["batches_with_other_money"], 0),
+    )
+    return [Identity(name, str(left), str(right), left == right) for name, left, right in pairs]
+
+
+def check() -> LedgerCheck:
+    """Recompute and remember: the screen says when the book last agreed."""
+    found = identities()
+    return LedgerCheck.objects.create(
+        holds=all(identity.holds for identity in found), identities=[asdict(identity) for identity in found]
+    )
+
+
+def _figures() -> dict[str, Any]:
+    with connection.cursor() as cursor:
+        cursor.execute(_FIGURES)
+        names = [column.name for column in cursor.description]
+        return dict(zip(names, cursor.fetchone(), strict=True))

@@ -1,0 +1,38 @@
+"""What all operator commands share: a JSON summary as the last line of standard output, words on standard error."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import BaseCommand, CommandError
+
+
+class BadInput(CommandError):
+    """Nothing could be done with the input: exit code 2. The message is a sentence for a person."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence, returncode=2)
+
+
+class Door(BaseCommand):
+    """A command parses, calls one function and reports; `run` returns the summary and sets `exit_code`."""
+
+    requires_system_checks: list[str] = []
+    exit_code = 0
+
+    run: Callable[..., dict[str, Any]]
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            summary = self.run(**options)
+        except ImproperlyConfigured as error:
+            raise BadInput(str(error)) from error
+        self.stdout.write(json.dumps(summary, ensure_ascii=False, default=str))
+        if self.exit_code:
+            self.stdout.flush()
+            raise SystemExit(self.exit_code)
+
+    def say(self, sentence: str) -> None:
+        """Human words, and progress, on standard error."""
+        self.stderr.write(sentence, self.style.NOTICE if self.stderr.isatty() else None)

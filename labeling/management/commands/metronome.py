@@ -1,0 +1,35 @@
+import signal
+import threading
+from argparse import ArgumentParser
+from typing import Any
+
+from django.db import close_old_connections
+
+from labeling import configuration, tasks
+from labeling.management.base import Door
+
+SLOWEST = 60.0
+"""Seconds: the schedules tick every minute by themselves."""
+
+
+class Command(Door):
+    help = (
+        "Ticks between the minutes of the schedules, when batches are to be polled oftener; runs until it is stopped."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--every", type=float, metavar="SECONDS", help="default: NIGHTSHIFT_POLL_SECONDS")
+
+    def run(self, *, every: float | None, **options: Any) -> dict[str, Any]:
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        ticks = 0
+        while not stop.is_set():
+            pause = max(0.2, every or configuration.load().poll_seconds)
+            if pause < SLOWEST:
+                tasks.wake()
+                ticks += 1
+            close_old_connections()
+            stop.wait(min(pause, SLOWEST))
+        return {"ticks": ticks}

@@ -1,0 +1,157 @@
+"""Plays the stages in story order: one pass for a tick or a command, or until nothing is left to do."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import IntEnum
+
+from django.db.models import Min, Q
+from django.utils import timezone
+
+from labeling import counts
+from labeling.configuration import Configuration
+from labeling.models import Batch, Document, Gate, Request, Upload
+from labeling.querysets import BatchQuerySet, DocumentQuerySet
+from labeling.states import BatchState, DocumentState, Lane, Outcome, UploadState, Way
+from labeling.transitions import tallies
+
+from . import build, ingest, intake, poll, recover, submit, urgent
+
+LONGEST_NAP = timedelta(seconds=1)
+
+
+class Ending(IntEnum):
+    """Why run_until_idle came back; the values are exit codes."""
+
+    IDLE = 0
+    NEEDS_A_PERSON = 1
+    TIMEOUT = 3
+
+
+@dataclass(slots=True)
+class Report:
+    ending: Ending = Ending.IDLE
+    sentences: list[str] = field(default_factory=list)
+
+
+def run_pass(settings: Configuration, *, ignore_hour: bool = False) -> None:
+    """Every stage once, in this process."""
+    for upload in Upload.objects.filter(state=UploadState.IMPORTING):
+        intake.import_rows(upload, settings)
+    recover.recover(timezone.now())
+    build.build_due(settings, timezone.now(), ignore_hour=ignore_hour)
+    for batch in submittable(timezone.now()):
+        submit.submit(batch, settings)
+    urgent.drain(settings)
+    poll.poll_due(settings, timezone.now())
+    for batch in ingestible(timezone.now()):
+        ingest.ingest(batch, settings)
+    tallies.fold()
+
+
+def submittable(now: datetime) -> list[Batch]:
+    due = Q(not_before__isnull=True) | Q(not_before__lte=now)
+    batches = Batch.objects.filter(due, state=BatchState.BUILDING).select_related("version__task")
+    return list(batches.order_by("-version__task__priority", "pk"))
+
+
+def ingestible(now: datetime) -> list[Batch]:
+    due = Q(not_before__isnull=True) | Q(not_before__lte=now)
+    return list(Batch.objects.filter(due, state=BatchState.ENDED).select_related("version__task").order_by("pk"))
+
+
+def run_until_idle(
+    settings: Configuration, *, timeout: float | None = None, say: Callable[[str], None] = lambda _: None
+) -> Report:
+    """Pass after pass, ignoring the hour and the back-off, until only finished or held things are left.
+
+    `timeout` in seconds. Pauses and waits that the API asked for are obeyed.
+    """
+    deadline = None if timeout is None else time.monotonic() + timeout
+    told = ""
+    while True:
+        _skip_back_off()
+        run_pass(settings, ignore_hour=True)
+        sentence = _where_things_stand()
+        if sentence != told:
+            say(told := sentence)
+        if report := _ending():
+            return report
+        if deadline is not None and time.monotonic() >= deadline:
+            return Report(Ending.TIMEOUT, [f"The time was over before everything was done. {sentence}"])
+        _nap(deadline)
+
+
+def _skip_back_off() -> None:
+    Document.objects.filter(state=DocumentState.QUEUED, not_before__gt=timezone.now()).exclude(way=Way.URGENT).update(
+        not_before=None
+    )
+
+
+def _where_things_stand() -> str:
+    states = counts.documents_by_state()
+    open_batches = Batch.objects.open().count()
+    return (
+        f"{states[DocumentState.LABELED]:,} labeled, {states[DocumentState.FAILED]:,} failed, "
+        f"{states[DocumentState.QUEUED]:,} waiting, {states[DocumentState.BATCHED]:,} in flight, "
+        f"{open_batches} open {'batch' if open_batches == 1 else 'batches'}"
+    )
+
+
+def _ending() -> Report | None:
+    """None while time alone moves something; else why there is nothing left to do."""
+    closed = list(Gate.objects.filter(closed_at__isnull=False).select_related("task"))
+    if Upload.objects.filter(state=UploadState.IMPORTING, error="").exists():
+        return None
+    if (
+        Batch.objects.at_the_api().exists()
+        or Batch.objects.filter(state__in=(BatchState.ENDED, BatchState.SUBMITTING)).exists()
+    ):
+        return None
+    if Request.objects.filter(lane=Lane.URGENT, outcome=Outcome.OPEN).exists():
+        return None
+    if _waiting(closed).exists() or _building(closed).exists():
+        return None
+    return _report(closed)
+
+
+def _waiting(closed: list[Gate]) -> DocumentQuerySet:
+    """Documents that will leave without anybody's help."""
+    if any(gate.task_id is None for gate in closed):
+        return Document.objects.none()
+    held_tasks = [gate.task_id for gate in closed]
+    leaders = Document.objects.leaders().waiting().filter(upload__state__in=(UploadState.READY, UploadState.DONE))
+    return leaders.exclude(version__task__in=held_tasks)
+
+
+def _building(closed: list[Gate]) -> BatchQuerySet:
+    if any(gate.task_id is None for gate in closed):
+        return Batch.objects.none()
+    return Batch.objects.filter(state=BatchState.BUILDING).exclude(version__task__in=[gate.task_id for gate in closed])
+
+
+def _report(closed: list[Gate]) -> Report:
+    report = Report()
+    for gate in closed:
+        scope = f"Task {gate.task.slug}" if gate.task else "Sending"
+        report.sentences.append(f"{scope} is paused by {gate.closed_by}: {gate.reason}")
+        if gate.kind != "person":
+            report.ending = Ending.NEEDS_A_PERSON
+    doubtful = Batch.objects.doubtful().count()
+    if doubtful:
+        report.ending = Ending.NEEDS_A_PERSON
+        report.sentences.append(f"{doubtful} submission(s) had no clear outcome; settle them in the admin.")
+    for upload in Upload.objects.filter(state=UploadState.IMPORTING).exclude(error=""):
+        report.ending = Ending.NEEDS_A_PERSON
+        report.sentences.append(f"{upload} stands still: {upload.error}")
+    return report
+
+
+def _nap(deadline: float | None) -> None:
+    """Sleep until the next poll or retry is due, a second at the most."""
+    now = timezone.now()
+    polls = Batch.objects.at_the_api().aggregate(at=Min("next_poll_at"))["at"]
+    nap = min(LONGEST_NAP, max(polls - now, timedelta(milliseconds=20))) if polls else LONGEST_NAP / 5
+    left = LONGEST_NAP.total_seconds() if deadline is None else max(0.0, deadline - time.monotonic())
+    time.sleep(min(nap.total_seconds(), left))

@@ -1,0 +1,155 @@
+"""Batch (ended) -> Results by custom_id; Documents (labeled | queued again | failed); Batch (ingested).
+
+Idempotent: every download may be cut, repeated or run twice, and each request is settled once. A
+batch is ingested only when every request of ours has its line, or four clean downloads lacked it.
+"""
+
+import hashlib
+import logging
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from labeling import batch_api, custom_ids, store
+from labeling.batch_api import ApiError
+from labeling.configuration import Configuration, installation
+from labeling.judge import Judge, read_line, storable_line
+from labeling.locks import only_one
+from labeling.models import Batch, ModelPrice, Request, StrayLine
+from labeling.pricing import PriceTable
+from labeling.states import BatchState, FailureReason, Lane, Outcome
+from labeling.transitions import batches, documents, results
+from labeling.transitions.results import Booking, Reading
+
+log = logging.getLogger(__name__)
+
+CHUNK_LINES = 2_000
+CHUNK_BYTES = 8_000_000
+LEASE = timedelta(minutes=2)
+DOWNLOAD_AGAIN_AFTER = (timedelta(0), timedelta(minutes=1), timedelta(minutes=5))
+"""Waits after a clean download that lacked lines; what lacks after the last one is missing."""
+
+
+def ingest(batch: Batch, settings: Configuration) -> bool:
+    """Fetch and store the results of an ended batch; True once every request of it is settled.
+
+    Raises DiskLow, before anything is fetched, when the disk could not hold them.
+    """
+    store.require_free(settings.min_free_bytes)
+    with only_one(f"ingest {batch.pk}") as held:
+        if not held or not Batch.objects.filter(pk=batch.pk, state=BatchState.ENDED).exists():
+            return False
+        try:
+            _download(batch, settings)
+        except ApiError as error:
+            log.warning("results of %s: %s", batch, error.message)
+            Batch.objects.filter(pk=batch.pk).update(note=f"Fetching the results failed: {error.message}")
+            return False
+        lacking = Request.objects.filter(batch=batch, outcome=Outcome.OPEN)
+        if lacking.exists() and not _may_be_given_up(batch):
+            return False
+        documents.end_without_answer(lacking.values_list("pk", flat=True), Outcome.MISSING, FailureReason.MISSING)
+        return _finish(batch)
+
+
+def _download(batch: Batch, settings: Configuration) -> None:
+    """One pass over the result lines, stored chunk by chunk."""
+    own, judge, booking = installation(), _judge(batch, settings), _booking(batch, settings)
+    chunk: dict[int, Reading] = {}
+    size = 0
+    with batch_api.result_lines(str(batch.message_batch_id)) as lines:
+        for line in lines:
+            read = read_line(line)
+            custom_id = custom_ids.parse(read[0], own) if read else None
+            if read is None or custom_id is None or custom_id.token != batch.token:
+                _keep_aside(
+                    batch, line, "" if read is None else str(read[0]), "unreadable" if read is None else "foreign"
+                )
+                continue
+            if custom_id.document_id in chunk or len(chunk) >= CHUNK_LINES or size >= CHUNK_BYTES:
+                _store(batch, chunk, booking)
+                size = 0
+            chunk[custom_id.document_id] = judge.result(custom_id.document_id, read[1], storable_line(line))
+            size += len(line)
+    _store(batch, chunk, booking)
+
+
+def _store(batch: Batch, chunk: dict[int, Reading], booking: Booking) -> None:
+    now = timezone.now()
+    results.settle(list(chunk.values()), booking, now)
+    Batch.objects.filter(pk=batch.pk).update(lease_until=now + LEASE)
+    chunk.clear()
+
+
+def _judge(batch: Batch, settings: Configuration) -> Judge:
+    prices = PriceTable(row.price for row in ModelPrice.objects.filter(model=batch.version.model))
+    return Judge(batch.version.spec, prices, _day(batch, settings), Lane.BATCH)
+
+
+def _booking(batch: Batch, settings: Configuration) -> Booking:
+    return Booking(
+        batch_id=batch.pk,
+        version_id=batch.version_id,
+        model=batch.version.model,
+        account_id=batch.account_id,
+        lane=Lane.BATCH.value,
+        day=_day(batch, settings),
+        max_attempts=settings.max_attempts,
+        again_at=timezone.now() + timedelta(seconds=settings.retry_backoff_seconds),
+    )
+
+
+def _day(batch: Batch, settings: Configuration) -> date:
+    """Money belongs to the local day on which the batch was created, and so do its prices."""
+    created: datetime = batch.created_at or batch.built_at
+    return created.astimezone(settings.zone).date()
+
+
+def _keep_aside(batch: Batch, line: bytes, custom_id: str, why: str) -> None:
+    log.warning("%s brought a line that is %s", batch, why)
+    StrayLine.objects.get_or_create(
+        batch=batch,
+        line_sha256=hashlib.sha256(line).hexdigest(),
+        defaults={"custom_id": custom_id[:200].replace("\0", ""), "why": why, "line": storable_line(line)},
+    )
+
+
+def _may_be_given_up(batch: Batch) -> bool:
+    """Count a clean download that lacked lines; True after the last one, else the next is arranged."""
+    tries = batch.ingest_tries
+    if tries >= len(DOWNLOAD_AGAIN_AFTER):
+        return True
+    again_at = timezone.now() + DOWNLOAD_AGAIN_AFTER[tries]
+    Batch.objects.filter(pk=batch.pk).update(
+        ingest_tries=tries + 1,
+        not_before=again_at,
+        note="The results lacked some of our requests; they are read again.",
+    )
+    return False
+
+
+def _finish(batch: Batch) -> bool:
+    """ended to ingested, with the totals frozen on the row."""
+    with transaction.atomic():
+        totals = _totals(batch)
+        return batches.move(
+            batch, BatchState.ENDED, BatchState.INGESTED, by="ingest", ingested_at=timezone.now(), note="", **totals
+        )
+
+
+def _totals(batch: Batch) -> dict[str, Any]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT count(*), count(*) FILTER (WHERE s.paid_usd IS NULL),
+                COALESCE(sum(
+                    s.input_tokens + s.cache_write_5m_tokens + s.cache_write_1h_tokens + s.cache_read_tokens), 0),
+                COALESCE(sum(s.output_tokens), 0), COALESCE(sum(s.list_usd), 0), COALESCE(sum(s.paid_usd), 0)
+            FROM labeling_request r JOIN labeling_result s ON s.request_id = r.id WHERE r.batch_id = %s
+            """,
+            [batch.pk],
+        )
+        names = ("lines_read", "unpriced_results", "input_tokens", "output_tokens", "list_usd", "paid_usd")
+        return dict(zip(names, cursor.fetchone(), strict=True))

@@ -1,0 +1,246 @@
+"""A file -> Upload (received, checked, importing, ready), Documents (queued), refused rows with reasons.
+
+The same file with the same options gives the same sequence of rows, so an import that died goes on
+after the last row that was stored.
+"""
+
+import hashlib
+import logging
+import os
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from labeling import nights, store
+from labeling.configuration import Configuration
+from labeling.files import FileRefused, Inspection, ReadOptions, RefusedRow, Row, inspect, read_rows
+from labeling.locks import only_one
+from labeling.models import LabelingTaskVersion, Upload
+from labeling.states import UploadState, Way
+from labeling.transitions import uploads
+from labeling.transitions.imports import ImportTaken, store_rows
+
+log = logging.getLogger(__name__)
+
+CHUNK_ROWS = 5_000
+CHUNK_BYTES = 16_000_000
+MOST_TRIES = 5
+"""An import that ends its worker this often stands still until a person looks."""
+
+LEASE = timedelta(minutes=2)
+
+
+def receive(
+    chunks: Iterable[bytes],
+    *,
+    file_name: str,
+    version: LabelingTaskVersion,
+    way: Way,
+    options: ReadOptions,
+    settings: Configuration,
+    user: Any = None,
+) -> Upload:
+    """Store the file under its hash while it comes in; nothing is read yet.
+
+    Raises FileRefused for a file over the limit and DiskLow when it could not be kept safely.
+    """
+    store.require_free(settings.min_free_bytes)
+    digest, size = hashlib.sha256(), 0
+    with store.temporary_file("uploads") as file:
+        for chunk in chunks:
+            size += len(chunk)
+            if size > settings.upload_bytes:
+                raise FileRefused(f"The file is larger than {settings.upload_bytes:,} bytes.")
+            digest.update(chunk)
+            file.write(chunk)
+        sha256 = digest.hexdigest()
+        store.keep(file, store.upload_path(sha256))
+    return Upload.objects.create(
+        version=version,
+        way=way,
+        file_name=_safe_name(file_name),
+        sha256=sha256,
+        size_bytes=size,
+        options=_as_json(options),
+        created_by=user,
+    )
+
+
+def earlier(upload: Upload) -> Upload | None:
+    """The first upload of the very same file, if this is not the first."""
+    return (
+        Upload.objects.filter(sha256=upload.sha256, pk__lt=upload.pk)
+        .select_related("created_by")
+        .order_by("pk")
+        .first()
+    )
+
+
+def check(upload: Upload, settings: Configuration) -> Inspection:
+    """received to checked: what the file is, its columns, a preview, warnings.
+
+    Raises FileRefused with a sentence, which the upload keeps, when it cannot be imported like this.
+    """
+    try:
+        inspection = inspect(_path(upload), upload.file_name, read_options(upload, settings))
+    except FileRefused as refusal:
+        found = getattr(refusal, "inspection", None)
+        Upload.objects.filter(pk=upload.pk).update(
+            error=str(refusal), inspection=_inspection_as_json(found) if found else {}
+        )
+        raise
+    uploads.move(
+        upload, UploadState.RECEIVED, UploadState.CHECKED, error="", inspection=_inspection_as_json(inspection)
+    )
+    return inspection
+
+
+def choose_again(upload: Upload, options: ReadOptions) -> bool:
+    """checked back to received with other options; False if it was imported or discarded meanwhile."""
+    Upload.objects.filter(pk=upload.pk, state=UploadState.CHECKED).update(state=UploadState.RECEIVED)
+    return bool(
+        Upload.objects.filter(pk=upload.pk, state=UploadState.RECEIVED).update(options=_as_json(options), error="")
+    )
+
+
+def confirm(upload: Upload, way: Way) -> bool:
+    """checked to importing: a person, or a command, said so; False if somebody was first."""
+    return uploads.move(
+        upload, UploadState.CHECKED, UploadState.IMPORTING, way=way, confirmed_at=timezone.now(), lease_until=None
+    )
+
+
+def discard(upload: Upload) -> bool:
+    """A person decided against a file that was not imported."""
+    return any(
+        uploads.move(upload, source, UploadState.DISCARDED) for source in (UploadState.CHECKED, UploadState.RECEIVED)
+    )
+
+
+def import_rows(upload: Upload, settings: Configuration) -> bool:
+    """importing to ready, chunk by chunk from where it stands; True if this call finished it."""
+    with only_one(f"import {upload.pk}") as held:
+        upload.refresh_from_db()
+        if not held or upload.state != UploadState.IMPORTING or not _may_try(upload):
+            return False
+        try:
+            store.require_free(settings.min_free_bytes)
+            _import_the_rest(upload, settings)
+        except (FileRefused, store.DiskLow, OSError) as fault:
+            sentence = fault.strerror or str(fault) if isinstance(fault, OSError) else str(fault)
+            Upload.objects.filter(pk=upload.pk).update(error=sentence)
+            log.warning("import of %s stands still: %s", upload, sentence)
+            return False
+        except ImportTaken:
+            return False
+        return _make_ready(upload, settings)
+
+
+def read_options(upload: Upload, settings: Configuration) -> ReadOptions:
+    return ReadOptions(
+        **{**upload.options, "document_bytes": settings.document_bytes, "upload_bytes": settings.upload_bytes}
+    )
+
+
+def _may_try(upload: Upload) -> bool:
+    """Counted before the work: an import that ends its worker again and again is set aside."""
+    if upload.import_tries >= MOST_TRIES:
+        Upload.objects.filter(pk=upload.pk, error="").update(
+            error=f"The import was interrupted {MOST_TRIES} times and was set aside."
+        )
+        return False
+    Upload.objects.filter(pk=upload.pk).update(import_tries=upload.import_tries + 1, lease_until=timezone.now() + LEASE)
+    return True
+
+
+def _import_the_rest(upload: Upload, settings: Configuration) -> None:
+    path = _path(upload)
+    inspection = inspect(path, upload.file_name, read_options(upload, settings))
+    rest = islice(read_rows(path, inspection), upload.rows, None)
+    for rows, refused in _chunks(rest):
+        store_rows(upload, rows, refused)
+
+
+def _chunks(items: Iterator[Row | RefusedRow]) -> Iterator[tuple[list[Row], list[RefusedRow]]]:
+    """Chunks bounded by rows and by characters, so that neither many nor huge rows fill the memory."""
+    rows: list[Row] = []
+    refused: list[RefusedRow] = []
+    size = 0
+    for item in items:
+        if isinstance(item, Row):
+            rows.append(item)
+            size += len(item.text)
+        else:
+            refused.append(item)
+            size += len(item.raw)
+        if len(rows) + len(refused) >= CHUNK_ROWS or size >= CHUNK_BYTES:
+            yield rows, refused
+            rows, refused, size = [], [], 0
+    if rows or refused:
+        yield rows, refused
+
+
+def _make_ready(upload: Upload, settings: Configuration) -> bool:
+    with transaction.atomic():
+        now = timezone.now()
+        counts_from = _counts_from(upload.confirmed_at or now, now, settings)
+        return uploads.move(
+            upload,
+            UploadState.IMPORTING,
+            UploadState.READY,
+            ready_at=now,
+            counts_from=counts_from,
+            lease_until=None,
+            error="",
+        )
+
+
+def _counts_from(confirmed_at: datetime, ready_at: datetime, settings: Configuration) -> datetime:
+    """An upload goes whole: with the night that came while it was importing, if it is ready soon enough."""
+    _, due = nights.latest_due(ready_at, settings.night, settings.zone)
+    is_late = confirmed_at <= due < ready_at
+    in_time = ready_at <= due + timedelta(minutes=settings.late_upload_minutes)
+    return confirmed_at if is_late and in_time else ready_at
+
+
+def _path(upload: Upload) -> Path:
+    return store.upload_path(upload.sha256)
+
+
+def _safe_name(file_name: str) -> str:
+    """The last part of the name, without control characters, at most 255 characters."""
+    name = "".join(c for c in os.path.basename(file_name.replace("\\", "/")) if c.isprintable())
+    return name[-255:] or "unnamed"
+
+
+def _as_json(options: ReadOptions) -> dict[str, Any]:
+    return {
+        "format": options.format.value if options.format else None,
+        "encoding": options.encoding,
+        "delimiter": options.delimiter,
+        "text_column": options.text_column,
+        "id_column": options.id_column,
+        "gold_column": options.gold_column,
+        "has_header": options.has_header,
+    }
+
+
+def _inspection_as_json(inspection: Inspection) -> dict[str, Any]:
+    return {
+        "format": inspection.format.value,
+        "encoding": inspection.encoding,
+        "delimiter": inspection.delimiter,
+        "columns": list(inspection.columns),
+        "header_line": inspection.header_line,
+        "header_text": inspection.header_text,
+        "text_column": inspection.text_column,
+        "id_column": inspection.id_column,
+        "gold_column": inspection.gold_column,
+        "preview": [list(row) for row in inspection.preview],
+        "warnings": list(inspection.warnings),
+    }

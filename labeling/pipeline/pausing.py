@@ -1,0 +1,67 @@
+"""Pause and resume: a person closes or opens the gates through which everything leaves."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+
+from labeling import activity
+from labeling.models import Batch, Gate, LabelingTask, Request
+from labeling.states import BatchState, Lane, Outcome
+from labeling.transitions import gates
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """Whether this call closed the gate, and what had been claimed before it closed."""
+
+    changed: bool
+    claimed: list[str]
+
+
+def pause_everything(*, by: Any, reason: str) -> Paused:
+    """Nothing is claimed after this returns; what was claimed before is named and may still leave."""
+    with transaction.atomic():
+        changed = gates.close_gate(None, by=_name(by), kind="person", reason=reason)
+        if changed:
+            activity.record(by, f"Paused everything: {reason}")
+    return Paused(changed, _claimed())
+
+
+def pause_task(task: LabelingTask, *, by: Any, reason: str) -> bool:
+    with transaction.atomic():
+        changed = gates.close_gate(task, by=_name(by), kind="person", reason=reason)
+        if changed:
+            activity.record(by, f"Paused {task}: {reason}", f"task:{task.slug}")
+    return changed
+
+
+def resume_everything(*, by: Any) -> list[str]:
+    """Open every closed gate; returns a sentence for each."""
+    sentences = []
+    with transaction.atomic():
+        for gate in Gate.objects.filter(closed_at__isnull=False).select_related("task"):
+            if gates.open_gate(gate.task):
+                scope = str(gate.task) if gate.task else "Everything"
+                sentences.append(f"{scope} leaves again; it was paused by {gate.closed_by}: {gate.reason}")
+        if sentences:
+            activity.record(by, " ".join(sentences))
+    return sentences
+
+
+def resume_task(task: LabelingTask, *, by: Any) -> bool:
+    with transaction.atomic():
+        changed = gates.open_gate(task)
+        if changed:
+            activity.record(by, f"{task} leaves again", f"task:{task.slug}")
+    return changed
+
+
+def _claimed() -> list[str]:
+    submitting = [str(batch) for batch in Batch.objects.filter(state=BatchState.SUBMITTING)]
+    calls = Request.objects.filter(lane=Lane.URGENT, outcome=Outcome.OPEN).count()
+    return submitting + ([f"{calls} real-time calls"] if calls else [])
+
+
+def _name(by: Any) -> str:
+    return str(by.get_username() if hasattr(by, "get_username") else by)

@@ -1,0 +1,63 @@
+"""Batch (in_progress) -> mirror of the Message Batch; Batch (ended) when the API says so.
+
+Only the API's word moves a batch: a failed poll is noted and changes nothing else, and a 404 for an
+id that create returned is as transient as a timeout.
+"""
+
+from datetime import datetime, timedelta
+
+from django.db.models import Q
+
+from labeling import batch_api
+from labeling.batch_api import ApiError, MessageBatch
+from labeling.configuration import Configuration
+from labeling.models import Batch
+from labeling.states import BatchState, ProcessingStatus
+from labeling.transitions import batches
+
+
+def poll_due(settings: Configuration, now: datetime) -> int:
+    """Ask for every batch whose next poll has come; returns how many were asked for."""
+    due = (
+        Batch.objects.at_the_api().filter(Q(next_poll_at__isnull=True) | Q(next_poll_at__lte=now)).order_by("polled_at")
+    )
+    asked = 0
+    for batch in due:
+        again_at = now + timedelta(seconds=settings.poll_seconds)
+        # Pushed into the future first, so that neither two ticks nor a batch that raises poll in a circle.
+        if not Batch.objects.filter(pk=batch.pk, next_poll_at=batch.next_poll_at).update(next_poll_at=again_at):
+            continue
+        poll(batch, now)
+        asked += 1
+    return asked
+
+
+def poll(batch: Batch, now: datetime) -> None:
+    """Copy the API's word of one batch into its row."""
+    if not batch.message_batch_id:
+        return
+    try:
+        mirror = batch_api.retrieve_batch(batch.message_batch_id)
+    except ApiError as error:
+        Batch.objects.filter(pk=batch.pk).update(note=f"The last poll failed: {error.message}", polled_at=now)
+        return
+    Batch.objects.filter(pk=batch.pk).update(
+        polled_at=now,
+        note="",
+        processing_status=mirror.processing_status,
+        expires_at=mirror.expires_at,
+        processing=mirror.counts.processing,
+        succeeded=mirror.counts.succeeded,
+        errored=mirror.counts.errored,
+        canceled=mirror.counts.canceled,
+        expired=mirror.counts.expired,
+    )
+    _follow(batch, mirror, now)
+
+
+def _follow(batch: Batch, mirror: MessageBatch, now: datetime) -> None:
+    state = BatchState(batch.state)
+    if mirror.processing_status == ProcessingStatus.CANCELING and state == BatchState.IN_PROGRESS:
+        batches.move(batch, state, BatchState.CANCELING, by="poll", why="canceled at the API")
+    elif mirror.processing_status == ProcessingStatus.ENDED:
+        batches.move(batch, state, BatchState.ENDED, by="poll", ended_at=mirror.ended_at or now)

@@ -1,0 +1,180 @@
+"""Batch (building) -> Batch (submitting), committed | create call | Batch (in_progress).
+
+The create call is not idempotent, so there is one call for one committed claim, and what it brought
+decides: an id, a refusal, "surely not accepted", or doubt. Doubt freezes the batch; nobody sends
+its documents again before `recover` or a person has settled what happened.
+"""
+
+import logging
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from django.db import close_old_connections, connection, transaction
+from django.utils import timezone
+
+from labeling import batch_api, bodies, custom_ids, store
+from labeling.batch_api import ApiError, Fault
+from labeling.configuration import Configuration, installation
+from labeling.locks import only_one
+from labeling.models import Batch, Request
+from labeling.pipeline.accounts import account_in_use
+from labeling.rules import SPEND_LIMIT_CODES
+from labeling.states import BatchState
+from labeling.transitions import batches, documents, gates
+
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE = timedelta(seconds=60)
+LONGEST_PAUSE = timedelta(hours=1)
+_TASK_STATUSES = frozenset({400, 404})
+
+
+def submit(batch: Batch, settings: Configuration) -> bool:
+    """Send one building batch; True if this call sent it or settled that it cannot go."""
+    with only_one(f"submit {batch.pk}") as held:
+        if not held or not Batch.objects.filter(pk=batch.pk, state=BatchState.BUILDING).exists():
+            return False
+        with store.temporary_file("spool") as file:
+            body = bodies.write(file, batch.version.spec, _requests(batch))
+            file.flush()
+            if body.requests != batch.request_total:
+                raise RuntimeError(f"{batch} has {batch.request_total} requests, its body {body.requests}")
+            Batch.objects.filter(pk=batch.pk).update(body_bytes=body.bytes, body_sha256=body.sha256)
+            return _send(batch, Path(file.name), settings)
+
+
+def _requests(batch: Batch) -> Iterator[tuple[str, str]]:
+    """custom_id and text of every request, streamed in the order of the documents."""
+    with transaction.atomic(), connection.chunked_cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT r.custom_id, t.text FROM labeling_request r
+            JOIN labeling_documenttext t ON t.document_id = r.document_id
+            WHERE r.batch_id = %s ORDER BY r.id
+            """,
+            [batch.pk],
+        )
+        while rows := cursor.fetchmany(2000):
+            yield from rows
+
+
+def _send(batch: Batch, body: Path, settings: Configuration) -> bool:
+    try:
+        newest = next(batch_api.list_batches(limit=1), None)
+    except ApiError as error:
+        # Nothing was claimed or sent yet: whatever it was, the batch may simply wait.
+        Batch.objects.filter(pk=batch.pk).update(not_before=_pause_until(batch, error), note=error.message)
+        return False
+    account = account_in_use(newest.workspace_id if newest else "")
+    now = timezone.now()
+    deadline = now + timedelta(seconds=settings.create_timeout_seconds)
+    if not batches.claim_create(
+        batch, account, deadline=deadline, now=now, newest_known_id=newest.id if newest else ""
+    ):
+        return False
+    try:
+        created = batch_api.create_batch(body, deadline=deadline)
+    except ApiError as error:
+        close_old_connections()
+        _settle_refusal(batch, error)
+        return True
+    close_old_connections()
+    _record_created(batch, created, settings)
+    return True
+
+
+def _record_created(batch: Batch, created: batch_api.Created, settings: Configuration) -> None:
+    mirror = created.batch
+    batches.move(
+        batch,
+        BatchState.SUBMITTING,
+        BatchState.IN_PROGRESS,
+        by="submit",
+        why=f"created as {mirror.id}",
+        account=account_in_use(created.workspace_id),
+        message_batch_id=mirror.id,
+        create_request_id=created.request_id,
+        processing_status=mirror.processing_status,
+        created_at=mirror.created_at,
+        expires_at=mirror.expires_at,
+        processing=mirror.counts.processing,
+        next_poll_at=timezone.now() + timedelta(seconds=settings.poll_seconds),
+        note="",
+    )
+
+
+def _settle_refusal(batch: Batch, error: ApiError) -> None:
+    """No id came back: by the kind of fault back to building, in two halves, rejected, or frozen in doubt."""
+    log.warning("create of %s: %s %s %s", batch, error.fault, error.status, error.error_type)
+    match error.fault:
+        case Fault.TRANSIENT:
+            batches.move(
+                batch,
+                BatchState.SUBMITTING,
+                BatchState.BUILDING,
+                by="submit",
+                why=error.message,
+                not_before=_pause_until(batch, error),
+                note=error.message,
+                **_NOT_CLAIMED,
+            )
+        case Fault.TOO_LARGE if batch.request_total > 1:
+            _halve(batch, error)
+        case Fault.PERMANENT | Fault.TOO_LARGE:
+            _reject(batch, error)
+        case Fault.UNCLEAR:
+            batches.move(
+                batch,
+                BatchState.SUBMITTING,
+                BatchState.UNKNOWN,
+                by="submit",
+                why=error.message,
+                note=error.message,
+                doubt_since=timezone.now(),
+            )
+
+
+_NOT_CLAIMED = {"claimed_at": None, "deadline": None}
+
+
+def _reject(batch: Batch, error: ApiError) -> None:
+    """Refused for good: the documents go back to the queue, and sending stops until a person has looked."""
+    scope = batch.version.task if error.status in _TASK_STATUSES and error.error_code not in SPEND_LIMIT_CODES else None
+    with transaction.atomic():
+        if batches.move(
+            batch, BatchState.SUBMITTING, BatchState.REJECTED, by="submit", why=error.message, note=error.message
+        ):
+            documents.release_unsent(batch=batch)
+            gates.close_gate(scope, by="submit", kind="refusal", reason=f"{batch} was refused: {error.message}")
+
+
+def _halve(batch: Batch, error: ApiError) -> None:
+    """Too large for the API: the second half of the requests moves to a batch of its own."""
+    with transaction.atomic():
+        half = batch.request_total // 2
+        first_of_second = Request.objects.filter(batch=batch).order_by("id").values_list("id", flat=True)[half]
+        twin = Batch.objects.create(
+            version=batch.version,
+            night=batch.night,
+            way=batch.way,
+            token=custom_ids.new_token(),
+            request_total=batch.request_total - half,
+        )
+        batches.move(
+            batch,
+            BatchState.SUBMITTING,
+            BatchState.BUILDING,
+            by="submit",
+            why=f"{error.message} Halved, the rest is {twin}.",
+            request_total=half,
+            **_NOT_CLAIMED,
+        )
+        batches.record(twin, "", BatchState.BUILDING, by="submit", why=f"second half of {batch}")
+        documents.move_requests(batch, twin, first_of_second, installation=installation())
+
+
+def _pause_until(batch: Batch, error: ApiError) -> datetime:
+    growing = min(FIRST_PAUSE * 2 ** max(0, batch.submit_tries - 1), LONGEST_PAUSE)
+    pause = timedelta(seconds=error.retry_after) if error.retry_after else growing
+    return timezone.now() + pause

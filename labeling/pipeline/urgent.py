@@ -1,0 +1,202 @@
+"""Document (queued, urgent) -> Request -> one Messages call -> Result; same rows, full price.
+
+A worker claims only what it can call at once; the limit of open calls is the installation's. Threads
+do nothing but HTTP, the rows stay with the one thread that has the database connection. A lost
+answer is never asked for again: the request ends unclear, because it may have been paid.
+"""
+
+import logging
+from collections import defaultdict
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+import orjson
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+
+from labeling import batch_api, prompts
+from labeling.answers import loads
+from labeling.batch_api import Answered, ApiError, Fault
+from labeling.configuration import Configuration, installation
+from labeling.judge import Judge, storable_line
+from labeling.models import Account, DocumentText, LabelingTask, LabelingTaskVersion, ModelPrice, Setting
+from labeling.pipeline.accounts import account_in_use
+from labeling.pricing import PriceTable
+from labeling.rules import SPEND_LIMIT_CODES
+from labeling.states import FailureReason, Lane, Outcome
+from labeling.transitions import documents, gates, results
+from labeling.transitions.documents import Claimed
+from labeling.transitions.results import Booking, Reading
+
+log = logging.getLogger(__name__)
+
+CALL_TIMEOUT = timedelta(seconds=120)
+DEADLINE_AFTER = CALL_TIMEOUT + timedelta(seconds=60)
+"""After that an open call whose process died counts as unclear."""
+
+PAUSE_WITHOUT_RETRY_AFTER = timedelta(seconds=10)
+_NOT_BEFORE = "urgent_not_before"
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    claimed: Claimed
+    answer: Answered | None = None
+    error: ApiError | None = None
+
+
+def drain(settings: Configuration, *, until: datetime | None = None) -> int:
+    """Send what waits urgently until nothing is left, the API asks to wait, or `until`; returns answers booked."""
+    if waits_until():
+        return 0
+    account = account_in_use()
+    versions: dict[int, LabelingTaskVersion] = {}
+    booked, open_calls, claiming = 0, set[Future[_Call]](), True
+    with ThreadPoolExecutor(settings.urgent_concurrency, thread_name_prefix="urgent") as pool:
+        while claiming or open_calls:
+            claiming = claiming and (until is None or timezone.now() < until)
+            if claiming:
+                claimed = _claim(settings, account, settings.urgent_concurrency - len(open_calls))
+                claiming = bool(claimed or open_calls)
+                for claim, params in _with_params(claimed, versions):
+                    open_calls.add(pool.submit(_call, claim, params))
+            if open_calls:
+                done, open_calls = wait(open_calls, return_when=FIRST_COMPLETED)
+                calls = [future.result() for future in done]
+                booked += _book(calls, versions, account, settings)
+                claiming = claiming and not _must_wait(calls)
+    return booked
+
+
+def waits_until() -> datetime | None:
+    """Until when the API asked real-time calls to wait; None when they may go."""
+    row = Setting.objects.filter(key=_NOT_BEFORE).first()
+    until = parse_datetime(row.value) if row else None
+    return until if until and until > timezone.now() else None
+
+
+def _claim(settings: Configuration, account: Account, most: int) -> list[Claimed]:
+    now = timezone.now()
+    if most <= 0:
+        return []
+    return documents.claim_urgent(
+        installation=installation(),
+        account_id=account.pk,
+        most=most,
+        concurrency=settings.urgent_concurrency,
+        deadline=now + DEADLINE_AFTER,
+        now=now,
+        gate_tasks=list(LabelingTask.objects.values_list("pk", flat=True)),
+    )
+
+
+def _with_params(claimed: list[Claimed], versions: dict[int, LabelingTaskVersion]) -> list[tuple[Claimed, bytes]]:
+    """The encoded params of each claimed document; versions are remembered."""
+    unknown = {claim.version_id for claim in claimed} - set(versions)
+    versions |= LabelingTaskVersion.objects.select_related("task").in_bulk(unknown)
+    texts = dict(DocumentText.objects.filter(pk__in=[claim.document_id for claim in claimed]).values_list("pk", "text"))
+    encoded = []
+    for claim in claimed:
+        before, after = prompts.frame(versions[claim.version_id].spec)
+        encoded.append((claim, before + orjson.dumps(texts[claim.document_id]) + after))
+    return encoded
+
+
+def _call(claimed: Claimed, params: bytes) -> _Call:
+    """One real-time call; runs in a thread and touches no row."""
+    try:
+        return _Call(claimed, answer=batch_api.send_message(params, timeout=CALL_TIMEOUT.total_seconds()))
+    except ApiError as error:
+        return _Call(claimed, error=error)
+
+
+def _book(
+    calls: list[_Call], versions: dict[int, LabelingTaskVersion], account: Account, settings: Configuration
+) -> int:
+    by_version: dict[int, list[_Call]] = defaultdict(list)
+    for call in calls:
+        by_version[call.claimed.version_id].append(call)
+    booked = 0
+    for version_id, group in by_version.items():
+        readings = _settle_faults(versions[version_id], group) + _read(versions[version_id], group, settings)
+        booked += results.settle(readings, _booking(versions[version_id], account, settings), timezone.now())
+    return booked
+
+
+def _read(version: LabelingTaskVersion, calls: list[_Call], settings: Configuration) -> list[Reading]:
+    judge = _judge(version, settings)
+    readings = []
+    for call in calls:
+        if call.answer:
+            line = storable_line(call.answer.raw)
+            message = loads(call.answer.raw)
+            readings.append(judge.message(call.claimed.document_id, message, line, call.answer.request_id))
+        elif (
+            call.error and call.error.fault in (Fault.PERMANENT, Fault.TOO_LARGE) and not _is_configuration(call.error)
+        ):
+            error_type = call.error.error_type or "invalid_request_error"
+            readings.append(
+                judge.error(call.claimed.document_id, error_type, call.error.message, call.error.request_id)
+            )
+    return readings
+
+
+def _settle_faults(version: LabelingTaskVersion, calls: list[_Call]) -> list[Reading]:
+    """Calls without an answer: back to the queue, unclear, or a closed gate; they bring no reading."""
+    for call in calls:
+        if not call.error:
+            continue
+        if call.error.fault is Fault.TRANSIENT:
+            documents.release_unsent(request_ids=[call.claimed.request_id], not_before=_wait_as_asked(call.error))
+        elif call.error.fault is Fault.UNCLEAR:
+            log.warning("no clear answer for %s: %s", call.claimed.custom_id, call.error.message)
+            documents.end_without_answer([call.claimed.request_id], Outcome.UNCLEAR, FailureReason.UNCLEAR)
+        elif _is_configuration(call.error):
+            documents.release_unsent(request_ids=[call.claimed.request_id])
+            scope = version.task if call.error.status == 404 else None
+            gates.close_gate(
+                scope, by="urgent", kind="refusal", reason=f"A real-time call was refused: {call.error.message}"
+            )
+    return []
+
+
+def _is_configuration(error: ApiError) -> bool:
+    """Refusals that concern the key, the account or the model, and not the document."""
+    return error.fault is Fault.PERMANENT and (
+        error.status in (401, 402, 403, 404) or error.error_code in SPEND_LIMIT_CODES
+    )
+
+
+def _wait_as_asked(error: ApiError) -> datetime:
+    """Remember for every worker how long the API asked to wait."""
+    pause = timedelta(seconds=error.retry_after) if error.retry_after else PAUSE_WITHOUT_RETRY_AFTER
+    until = timezone.now() + pause
+    Setting.objects.update_or_create(key=_NOT_BEFORE, defaults={"value": until.isoformat(), "updated_by": "urgent"})
+    return until
+
+
+def _must_wait(calls: list[_Call]) -> bool:
+    return any(call.error and call.error.fault is Fault.TRANSIENT for call in calls)
+
+
+def _judge(version: LabelingTaskVersion, settings: Configuration) -> Judge:
+    prices = PriceTable(row.price for row in ModelPrice.objects.filter(model=version.model))
+    return Judge(version.spec, prices, _today(settings), Lane.URGENT)
+
+
+def _booking(version: LabelingTaskVersion, account: Account, settings: Configuration) -> Booking:
+    return Booking(
+        batch_id=None,
+        version_id=version.pk,
+        model=version.model,
+        account_id=account.pk,
+        lane=Lane.URGENT.value,
+        day=_today(settings),
+        max_attempts=settings.max_attempts,
+        again_at=timezone.now() + timedelta(seconds=settings.retry_backoff_seconds),
+    )
+
+
+def _today(settings: Configuration) -> date:
+    return timezone.now().astimezone(settings.zone).date()

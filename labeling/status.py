@@ -1,0 +1,81 @@
+"""The dashboard's numbers as plain data, for `status --json` and whatever watches the house from outside."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Count, Max, Sum
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+
+from labeling import configuration, counts, ledger, nights, waiting
+from labeling.models import Batch, Gate, Heartbeat, Setting, SpendTally
+from labeling.states import BatchState
+
+SILENT_AFTER = timedelta(minutes=3)
+"""A queue whose workers have not beaten for this long is not alive."""
+
+QUEUES = ("ticks", "bulk", "urgent")
+
+
+def status() -> dict[str, Any]:
+    """All of it; sums of money as strings with full precision."""
+    states = dict(Batch.objects.values_list("state").annotate(n=Count("id")))
+    return {
+        "documents": {state.value: n for state, n in counts.documents_by_state().items()},
+        "batches": {state.value: states.get(state.value, 0) for state in BatchState},
+        "requests": {outcome.value: n for outcome, n in counts.requests_by_outcome().items()},
+        "money": money(),
+        "ledger": [{"name": i.name, "left": i.left, "right": i.right, "holds": i.holds} for i in ledger.identities()],
+        "waiting": _waiting(),
+        "doubtful_submissions": Batch.objects.doubtful().count(),
+        "cluster": cluster(timezone.now()),
+        "paused": paused(),
+    }
+
+
+def money() -> dict[str, Any]:
+    """Everything that was ever booked; results without a known price are counted, never taken for free."""
+    sums = SpendTally.objects.aggregate(list=Sum("list_usd"), paid=Sum("paid_usd"), unpriced=Sum("unpriced"))
+    list_usd, paid_usd = sums["list"] or 0, sums["paid"] or 0
+    return {
+        "list_usd": str(list_usd),
+        "paid_usd": str(paid_usd),
+        "saved_usd": str(list_usd - paid_usd),
+        "unpriced_results": int(sums["unpriced"] or 0),
+    }
+
+
+def cluster(now: datetime) -> dict[str, Any]:
+    """Alive when a worker of every queue has beaten within three minutes."""
+    last = dict(Heartbeat.objects.values_list("queue").annotate(at=Max("beaten_at")))
+    queues = {queue: bool(queue in last and now - last[queue] < SILENT_AFTER) for queue in QUEUES}
+    newest = max(last.values(), default=None)
+    return {"alive": all(queues.values()), "last_beat": newest.isoformat() if newest else None, "queues": queues}
+
+
+def paused() -> list[dict[str, Any]]:
+    """Every closed gate; an empty list when everything may leave."""
+    return [
+        {
+            "task": gate.task.slug if gate.task else None,
+            "kind": gate.kind,
+            "by": gate.closed_by,
+            "since": gate.closed_at.isoformat() if gate.closed_at else None,
+            "reason": gate.reason,
+        }
+        for gate in Gate.objects.filter(closed_at__isnull=False).select_related("task").order_by("task_id")
+    ]
+
+
+def urgent_waits_until() -> datetime | None:
+    """Until when the API asked real-time calls to wait; None when they may go."""
+    row = Setting.objects.filter(key="urgent_not_before").first()
+    until = parse_datetime(row.value) if row else None
+    return until if until and until > timezone.now() else None
+
+
+def _waiting() -> dict[str, int]:
+    settings = configuration.load()
+    _, last_due = nights.latest_due(timezone.now(), settings.night, settings.zone)
+    found = waiting.reasons(settings, last_due=last_due, urgent_waits=urgent_waits_until() is not None)
+    return {reason.value if reason else "leaving": n for reason, n in found.items()}

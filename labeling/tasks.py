@@ -1,0 +1,155 @@
+"""The ticks that django-q2 runs. Each looks at the rows, calls the pipeline and returns a short string.
+
+Delivery is at least once, so every function here may run twice, at once, or die anywhere: the rows
+are the queue, and what a run leaves undone the next one finds.
+"""
+
+import os
+import socket
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+from django_q.models import OrmQ, Success
+from django_q.tasks import async_task
+
+from labeling import configuration
+from labeling import ledger as book
+from labeling.models import Batch, Document, Heartbeat, Upload
+from labeling.states import BatchState, UploadState, Way
+from labeling.transitions import tallies
+
+TICKS, BULK, URGENT = "ticks", "bulk", "urgent"
+LEASE = timedelta(minutes=3)
+"""A row that was handed to a worker is handed out again after this, unless the worker renews it."""
+
+URGENT_RUN = timedelta(minutes=5)
+KEEP_SUCCESSES = timedelta(days=3)
+
+
+def wake() -> None:
+    """Tick at once instead of within the minute, because a person did something; one waiting tick is enough."""
+    if not OrmQ.objects.filter(key=TICKS, lock__lte=timezone.now()).count() > 5:
+        async_task("labeling.tasks.tick", cluster=TICKS)
+
+
+def tick() -> str:
+    """Build what is due, poll, and hand submits, imports, ingests and urgent calls to their queues."""
+    from labeling.pipeline import build, poll
+
+    beat(TICKS)
+    settings, now = configuration.load(), timezone.now()
+    built = build.build_due(settings, now)
+    polled = poll.poll_due(settings, now)
+    tallies.fold()
+    return f"{len(built)} built, {polled} polled, {hand_out()} handed out"
+
+
+def hand_out() -> int:
+    """Give every piece of long work that nobody has to a worker of its queue."""
+    now = timezone.now()
+    due = Q(not_before__isnull=True) | Q(not_before__lte=now)
+    work = (
+        *_leased(Upload.objects.filter(state=UploadState.RECEIVED, error=""), "check_upload"),
+        *_leased(Upload.objects.filter(state=UploadState.IMPORTING), "import_upload"),
+        *_leased(Batch.objects.filter(due, state=BatchState.BUILDING), "submit_batch"),
+        *_leased(Batch.objects.filter(due, state=BatchState.ENDED), "ingest_batch"),
+    )
+    for name, pk in work:
+        async_task(f"labeling.tasks.{name}", pk, cluster=BULK)
+    if Document.objects.may_leave(now).filter(way=Way.URGENT).exists():
+        async_task("labeling.tasks.send_urgent", cluster=URGENT)
+    return len(work)
+
+
+def _leased(rows: QuerySet[Any], name: str) -> list[tuple[str, int]]:
+    now = timezone.now()
+    free = Q(lease_until__isnull=True) | Q(lease_until__lt=now)
+    return [
+        (name, pk)
+        for pk in rows.filter(free).order_by("pk").values_list("pk", flat=True)
+        if rows.filter(free, pk=pk).update(lease_until=now + LEASE)
+    ]
+
+
+def check_upload(upload_id: int) -> str:
+    from labeling.files import FileRefused
+    from labeling.pipeline import intake
+
+    upload = Upload.objects.get(pk=upload_id)
+    try:
+        intake.check(upload, configuration.load())
+    except FileRefused as refusal:
+        return f"{upload}: {refusal}"
+    finally:
+        Upload.objects.filter(pk=upload_id).update(lease_until=None)
+    return f"{upload}: checked"
+
+
+def import_upload(upload_id: int) -> str:
+    from labeling.pipeline import intake
+
+    beat(BULK, f"import U-{upload_id}")
+    ready = intake.import_rows(Upload.objects.get(pk=upload_id), configuration.load())
+    wake()
+    return f"U-{upload_id}: {'ready' if ready else 'not ready'}"
+
+
+def submit_batch(batch_id: int) -> str:
+    from labeling.pipeline import submit
+
+    beat(BULK, f"submit B-{batch_id}")
+    batch = Batch.objects.select_related("version__task").get(pk=batch_id)
+    submit.submit(batch, configuration.load())
+    Batch.objects.filter(pk=batch_id).update(lease_until=None)
+    batch.refresh_from_db()
+    return f"{batch}: {batch.state}"
+
+
+def ingest_batch(batch_id: int) -> str:
+    from labeling.pipeline import ingest
+
+    beat(BULK, f"ingest B-{batch_id}")
+    batch = Batch.objects.select_related("version__task").get(pk=batch_id)
+    done = ingest.ingest(batch, configuration.load())
+    Batch.objects.filter(pk=batch_id).update(lease_until=None)
+    return f"{batch}: {'ingested' if done else 'not complete'}"
+
+
+def send_urgent() -> str:
+    from labeling.pipeline import urgent
+
+    beat(URGENT, "real-time calls")
+    return f"{urgent.drain(configuration.load(), until=timezone.now() + URGENT_RUN)} answers"
+
+
+def recover() -> str:
+    from labeling.pipeline import recover as recovery
+
+    recovery.recover(timezone.now())
+    return "recovered"
+
+
+def ledger() -> str:
+    return "balances" if book.check().holds else "DOES NOT BALANCE"
+
+
+def prune() -> str:
+    """Old successes of django-q2 and old ledger checks say nothing any more; failures stay."""
+    from labeling.models import LedgerCheck
+
+    before = timezone.now() - KEEP_SUCCESSES
+    old, _ = Success.objects.filter(stopped__lt=before).delete()
+    LedgerCheck.objects.filter(checked_at__lt=before).delete()
+    return f"{old} pruned"
+
+
+def beat(queue: str, doing: str = "") -> str:
+    """A worker of the queue is alive: written by the worker itself, not by its sentinel."""
+    Heartbeat.objects.update_or_create(
+        queue=queue,
+        host=f"{socket.gethostname()}:{os.getppid()}"[:120],
+        defaults={"beaten_at": timezone.now(), "doing": doing},
+    )
+    return queue

@@ -1,0 +1,57 @@
+"""The moves of a batch. Each leaves a BatchEvent: from, to, when, who, why."""
+
+from datetime import datetime
+from typing import Any
+
+from django.db import connection, transaction
+
+from labeling.models import Account, Batch, BatchEvent
+from labeling.states import BatchState
+
+from .gates import OPEN_GATES
+
+
+def move(batch: Batch, source: BatchState, target: BatchState, *, by: str, why: str = "", **fields: Any) -> bool:
+    """One guarded UPDATE; True if this call moved the batch, and then the instance is up to date."""
+    with transaction.atomic():
+        if not Batch.objects.filter(pk=batch.pk, state=source).update(state=target, **fields):
+            return False
+        record(batch, source, target, by=by, why=why)
+    batch.refresh_from_db()
+    return True
+
+
+def record(batch: Batch, old: str, new: str, *, by: str, why: str = "") -> None:
+    BatchEvent.objects.create(batch=batch, old=old, new=new, by=by, why=why)
+
+
+def claim_create(batch: Batch, account: Account, *, deadline: datetime, now: datetime, newest_known_id: str) -> bool:
+    """building to submitting: the intent, committed before the one create call.
+
+    False if somebody else has it, if it may not go yet, or if a gate is closed.
+    """
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"""
+                WITH {OPEN_GATES}
+                UPDATE labeling_batch SET
+                    state = 'submitting', account_id = %(account)s, claimed_at = %(now)s, deadline = %(deadline)s,
+                    newest_known_id = %(newest)s, submit_tries = submit_tries + 1, not_before = NULL
+                WHERE id = %(batch)s AND state = 'building' AND (not_before IS NULL OR not_before <= %(now)s)
+                    AND NOT EXISTS (SELECT 1 FROM gates WHERE closed_at IS NOT NULL)
+                """,
+                {
+                    "batch": batch.pk,
+                    "account": account.pk,
+                    "now": now,
+                    "deadline": deadline,
+                    "newest": newest_known_id,
+                    "gate_tasks": [batch.version.task_id],
+                },
+            )
+            if not cursor.rowcount:
+                return False
+        record(batch, BatchState.BUILDING, BatchState.SUBMITTING, by="submit", why=f"until {deadline:%H:%M:%S} UTC")
+    batch.refresh_from_db()
+    return True

@@ -1,0 +1,270 @@
+"""The moves of documents, always many at once, together with the requests that carry them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from labeling import custom_ids
+from labeling.models import Batch, Document
+from labeling.querysets import DocumentQuerySet
+from labeling.states import DocumentState, FailureReason, Outcome, Way
+
+from .gates import OPEN_GATES
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A document that this process alone may send now in real time."""
+
+    request_id: int
+    document_id: int
+    version_id: int
+    custom_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """What went into a batch: requests, and the bytes of their encoded bodies."""
+
+    requests: int
+    body_bytes: int
+
+
+def claim_into_batch(
+    batch: Batch, *, installation: str, request_bytes: int, most_requests: int, most_bytes: int, now: datetime
+) -> Cut:
+    """queued to batched, with one open Request each: the oldest documents of the batch's version and way.
+
+    Cut by count and by encoded bytes; request_bytes is what a request takes beside its text. A night's
+    batch takes what was queued before the night was due.
+    """
+    due = batch.night.due_at if batch.night else None
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            WITH candidate AS (
+                SELECT d.id, d.sha256, d.encoded_bytes
+                FROM labeling_document d JOIN labeling_upload u ON u.id = d.upload_id
+                WHERE d.state = 'queued' AND d.version_id = %(version)s AND d.way = %(way)s AND d.leader_id IS NULL
+                    AND (d.not_before IS NULL OR d.not_before <= %(now)s)
+                    AND u.state IN ('ready', 'done')
+                    {"AND COALESCE(d.queued_at, u.counts_from) <= %(due)s" if due else ""}
+                ORDER BY d.id LIMIT %(most_requests)s FOR UPDATE OF d SKIP LOCKED
+            ), sized AS (
+                SELECT id, sha256, sum(encoded_bytes + %(request_bytes)s) OVER (ORDER BY id) AS total,
+                    row_number() OVER (ORDER BY id) AS place
+                FROM candidate
+            ), chosen AS (
+                SELECT * FROM sized WHERE total <= %(most_bytes)s OR place = 1
+            ), moved AS (
+                UPDATE labeling_document d SET state = 'batched', attempts = attempts + 1, not_before = NULL
+                FROM chosen c WHERE d.id = c.id
+            ), requested AS (
+                INSERT INTO labeling_request (document_id, version_id, batch_id, lane, custom_id, created_at)
+                SELECT id, %(version)s, %(batch)s, 'batch',
+                    %(prefix)s || id || '-' || left(encode(sha256, 'hex'), 8), %(now)s
+                FROM chosen ORDER BY id
+            )
+            SELECT count(*), COALESCE(max(total), 0) FROM chosen
+            """,
+            {
+                "version": batch.version_id,
+                "batch": batch.pk,
+                "way": batch.way,
+                "now": now,
+                "due": due,
+                "most_requests": most_requests,
+                "most_bytes": most_bytes,
+                "request_bytes": request_bytes,
+                "prefix": custom_ids.prefix(installation, batch.token),
+            },
+        )
+        requests, body_bytes = cursor.fetchone()
+    return Cut(int(requests), int(body_bytes))
+
+
+def claim_urgent(
+    *,
+    installation: str,
+    account_id: int,
+    most: int,
+    concurrency: int,
+    deadline: datetime,
+    now: datetime,
+    gate_tasks: Sequence[int],
+) -> list[Claimed]:
+    """queued to batched for real-time calls, as many as the installation's limit of open calls still allows.
+
+    The lock makes the limit that of the installation and not of a worker; gates are read in the statement.
+    """
+    token = custom_ids.new_token()
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('nightshift urgent claim', 0))")
+        cursor.execute(
+            f"""
+            WITH {OPEN_GATES}, candidate AS (
+                SELECT d.id, d.version_id, d.sha256
+                FROM labeling_document d
+                JOIN labeling_upload u ON u.id = d.upload_id
+                JOIN labeling_labelingtaskversion v ON v.id = d.version_id
+                JOIN labeling_labelingtask t ON t.id = v.task_id
+                WHERE d.state = 'queued' AND d.way = 'urgent' AND d.leader_id IS NULL
+                    AND (d.not_before IS NULL OR d.not_before <= %(now)s)
+                    AND u.state IN ('ready', 'done')
+                    AND NOT EXISTS (
+                        SELECT 1 FROM gates g WHERE g.closed_at IS NOT NULL AND (g.task_id IS NULL OR g.task_id = t.id)
+                    )
+                ORDER BY t.priority DESC, d.id
+                LIMIT GREATEST(0, LEAST(%(most)s, %(concurrency)s - (
+                    SELECT count(*) FROM labeling_request WHERE lane = 'urgent' AND outcome = 'open'
+                )))
+                FOR UPDATE OF d SKIP LOCKED
+            ), moved AS (
+                UPDATE labeling_document d SET state = 'batched', attempts = attempts + 1, not_before = NULL
+                FROM candidate c WHERE d.id = c.id
+            )
+            INSERT INTO labeling_request
+                (document_id, version_id, account_id, lane, custom_id, created_at, deadline)
+            SELECT id, version_id, %(account)s, 'urgent',
+                %(prefix)s || id || '-' || left(encode(sha256, 'hex'), 8), %(now)s, %(deadline)s
+            FROM candidate
+            RETURNING id, document_id, version_id, custom_id
+            """,
+            {
+                "account": account_id,
+                "now": now,
+                "deadline": deadline,
+                "most": most,
+                "concurrency": concurrency,
+                "prefix": custom_ids.prefix(installation, token),
+                "gate_tasks": list(gate_tasks),
+            },
+        )
+        return [Claimed(*row) for row in cursor.fetchall()]
+
+
+def release_unsent(
+    *, batch: Batch | None = None, request_ids: Sequence[int] = (), not_before: datetime | None = None
+) -> int:
+    """batched to queued for requests that surely never left: they end not_sent and do not count as attempts."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH unsent AS (
+                UPDATE labeling_request SET outcome = 'not_sent', ended_at = now()
+                WHERE outcome = 'open' AND (batch_id = %(batch)s OR id = ANY(%(requests)s))
+                RETURNING document_id
+            )
+            UPDATE labeling_document d
+            SET state = 'queued', attempts = attempts - 1, not_before = %(not_before)s
+            FROM unsent WHERE d.id = unsent.document_id AND d.state = 'batched'
+            """,
+            {"batch": batch.pk if batch else None, "requests": list(request_ids), "not_before": not_before},
+        )
+        return int(cursor.rowcount)
+
+
+def move_requests(batch: Batch, twin: Batch, first_id: int, *, installation: str) -> None:
+    """The requests of a batch from an id on move to its twin, under the twin's token; nothing of them was sent."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE labeling_request SET batch_id = %(twin)s,
+                custom_id = %(prefix)s || split_part(custom_id, '-', 3) || '-' || split_part(custom_id, '-', 4)
+            WHERE batch_id = %(batch)s AND id >= %(first)s
+            """,
+            {
+                "twin": twin.pk,
+                "batch": batch.pk,
+                "first": first_id,
+                "prefix": custom_ids.prefix(installation, twin.token),
+            },
+        )
+
+
+def end_without_answer(request_ids: Iterable[int], outcome: Outcome, reason: FailureReason) -> int:
+    """batched to failed for requests that will bring no answer (missing, unclear); never sent again by themselves."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH ended AS (
+                UPDATE labeling_request SET outcome = %(outcome)s, ended_at = now()
+                WHERE outcome = 'open' AND id = ANY(%(requests)s) RETURNING document_id
+            )
+            UPDATE labeling_document d SET state = 'failed', failure_reason = %(reason)s
+            FROM ended WHERE d.id = ended.document_id AND d.state = 'batched'
+            RETURNING d.id
+            """,
+            {"outcome": outcome, "requests": list(request_ids), "reason": reason},
+        )
+        leaders = [row[0] for row in cursor.fetchall()]
+        follow_leaders(leaders)
+    return len(leaders)
+
+
+def follow_leaders(leader_ids: Sequence[int]) -> int:
+    """A copy is labeled or failed with its leader, and shows its result."""
+    if not leader_ids:
+        return 0
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE labeling_document c
+            SET state = l.state, result_id = COALESCE(l.result_id, c.result_id),
+                failure_reason = l.failure_reason, closed_at = NULL, closed_reason = '', not_before = NULL
+            FROM labeling_document l
+            WHERE l.id = ANY(%s) AND c.leader_id = l.id
+                AND l.state IN ('labeled', 'failed') AND c.state IN ('queued', 'labeled', 'failed')
+            """,
+            [list(leader_ids)],
+        )
+        return int(cursor.rowcount)
+
+
+def change_way(documents: DocumentQuerySet, way: Way, *, upload_ids: Sequence[int] = ()) -> int:
+    """Another way to leave for documents that still wait. A copy pulls its queued leader along.
+
+    Guarded by the state: a document that a batch or a call has claimed keeps its way.
+    """
+    now = timezone.now()
+    waiting = documents.waiting().exclude(way=way)
+    with transaction.atomic():
+        leaders = (
+            Document.objects.waiting().exclude(way=way).filter(pk__in=waiting.exclude(leader=None).values("leader"))
+        )
+        leaders.update(way=way, queued_at=now, not_before=None)
+        return waiting.update(way=way, queued_at=now, not_before=None)
+
+
+def queue_again(documents: DocumentQuerySet, way: Way) -> int:
+    """failed to queued because a person said so; the label that was there stays until a better one arrives.
+
+    Retrying a copy means retrying its leader, and the copies of a leader go with it.
+    """
+    now = timezone.now()
+    again: dict[str, Any] = {
+        "state": DocumentState.QUEUED,
+        "way": way,
+        "queued_at": now,
+        "not_before": None,
+        "failure_reason": "",
+        "closed_at": None,
+        "closed_reason": "",
+        "attempts_before": F("attempts"),
+    }
+    failed = documents.filter(state=DocumentState.FAILED)
+    with transaction.atomic():
+        leaders = set(failed.leaders().values_list("pk", flat=True))
+        leaders |= set(failed.exclude(leader=None).values_list("leader_id", flat=True))
+        moved = Document.objects.filter(pk__in=leaders, state=DocumentState.FAILED).update(**again)
+        return moved + Document.objects.filter(leader_id__in=leaders, state=DocumentState.FAILED).update(**again)
+
+
+def close_failures(documents: DocumentQuerySet, reason: str) -> int:
+    """A person decided not to send them again; they stay failed and leave the list of decisions."""
+    return documents.need_a_person().update(closed_at=timezone.now(), closed_reason=reason)

@@ -1,0 +1,119 @@
+"""Rows of a file become documents: each chunk whole or not at all, copies found on the way.
+
+The first document of a text under a version is its leader; the unique index decides between two
+imports that race. Leaders go in ordered by hash, so that two imports never wait for each other in
+a circle.
+"""
+
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Any
+
+import orjson
+from django.db import connection, transaction
+
+from labeling.files import RefusedRow, Row
+from labeling.models import Upload
+
+_CREATE_INCOMING = """
+    CREATE TEMPORARY TABLE IF NOT EXISTS incoming (
+        id bigint, row_number int, sha256 bytea, encoded_bytes int
+    ) ON COMMIT DELETE ROWS
+"""
+
+_LEADERS = """
+    INSERT INTO labeling_document (id, upload_id, version_id, row_number, sha256, encoded_bytes, way)
+    SELECT id, %(upload)s, %(version)s, row_number, sha256, encoded_bytes, %(way)s
+    FROM incoming ORDER BY sha256, id
+    ON CONFLICT (version_id, sha256) WHERE leader_id IS NULL DO NOTHING
+"""
+
+_COPIES = """
+    INSERT INTO labeling_document
+        (id, upload_id, version_id, row_number, sha256, encoded_bytes, way, leader_id, state, failure_reason, result_id)
+    SELECT i.id, %(upload)s, %(version)s, i.row_number, i.sha256, i.encoded_bytes, %(way)s, l.id,
+        CASE WHEN l.state IN ('labeled', 'failed') THEN l.state ELSE 'queued' END, l.failure_reason, l.result_id
+    FROM incoming i
+    JOIN labeling_document l ON l.version_id = %(version)s AND l.sha256 = i.sha256 AND l.leader_id IS NULL
+    WHERE NOT EXISTS (SELECT 1 FROM labeling_document d WHERE d.id = i.id)
+"""
+
+_PULL_LEADERS_ALONG = """
+    UPDATE labeling_document l SET way = %(way)s, queued_at = now(), not_before = NULL
+    FROM incoming i
+    WHERE l.version_id = %(version)s AND l.sha256 = i.sha256 AND l.leader_id IS NULL AND l.state = 'queued'
+        AND array_position(ARRAY['tonight', 'now', 'urgent'], l.way::text)
+          < array_position(ARRAY['tonight', 'now', 'urgent'], %(way)s)
+"""
+
+_COUNT = """
+    UPDATE labeling_upload SET rows = rows + %(accepted)s + %(refused)s, accepted = accepted + %(accepted)s,
+        refused = refused + %(refused)s, copies = copies + %(copies)s, lease_until = now() + interval '2 minutes'
+    WHERE id = %(upload)s AND state = 'importing' AND rows = %(rows_before)s
+"""
+
+
+class ImportTaken(Exception):
+    """Another worker imports the same upload, or it is not to be imported any more."""
+
+
+def store_rows(upload: Upload, rows: Sequence[Row], refused: Sequence[RefusedRow]) -> None:
+    """Store the next rows of an importing upload and count them, in one transaction.
+
+    Raises ImportTaken, and stores nothing, if the upload moved on since `upload` was read.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        ids = _reserve_ids(len(rows))
+        cursor.execute(_CREATE_INCOMING)
+        with cursor.copy("COPY incoming (id, row_number, sha256, encoded_bytes) FROM STDIN") as copy:
+            for document_id, row in zip(ids, rows, strict=True):
+                digest = sha256(row.text.encode()).digest()
+                copy.write_row((document_id, row.number, digest, len(orjson.dumps(row.text))))
+        with cursor.copy(
+            "COPY labeling_documenttext (document_id, external_id, text, gold_label, metadata) FROM STDIN"
+        ) as copy:
+            for document_id, row in zip(ids, rows, strict=True):
+                metadata = orjson.dumps(row.metadata).decode() if row.metadata else "{}"
+                copy.write_row((document_id, row.external_id, row.text, row.gold_label, metadata))
+        with cursor.copy(
+            "COPY labeling_refusedrow (upload_id, row_number, line_number, reason, sentence, raw) FROM STDIN"
+        ) as copy:
+            for row_ in refused:
+                copy.write_row((upload.pk, row_.number, row_.line_number, row_.reason.value, row_.sentence, row_.raw))
+        place: dict[str, Any] = {"upload": upload.pk, "version": upload.version_id, "way": upload.way}
+        cursor.execute(_LEADERS, place)
+        copies = len(rows) - cursor.rowcount
+        if copies:
+            cursor.execute(_COPIES, place)
+            cursor.execute(_PULL_LEADERS_ALONG, place)
+        counts: dict[str, Any] = {
+            "accepted": len(rows),
+            "refused": len(refused),
+            "copies": copies,
+            "rows_before": upload.rows,
+        }
+        cursor.execute(_COUNT, place | counts)
+        if not cursor.rowcount:
+            raise ImportTaken(f"upload {upload.pk} moved on")
+    upload.rows += len(rows) + len(refused)
+
+
+def _reserve_ids(count: int) -> list[int]:
+    """Ids in the order of the file, so that the order of ids is the order of import."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nextval('labeling_document_id_seq') FROM generate_series(1, %s)", [count])
+        return [row[0] for row in cursor.fetchall()]
+
+
+def follow_settled_leaders() -> int:
+    """Copies that came in while their leader was being settled: labeled or failed with it, late."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE labeling_document c
+            SET state = l.state, result_id = l.result_id, failure_reason = l.failure_reason
+            FROM labeling_document l
+            WHERE c.leader_id = l.id AND c.state = 'queued' AND l.state IN ('labeled', 'failed')
+            """
+        )
+        return int(cursor.rowcount)

@@ -1,0 +1,31 @@
+"""The moves of an upload."""
+
+from typing import Any
+
+from django.db import connection
+
+from labeling.models import Upload
+from labeling.states import UploadState
+
+
+def move(upload: Upload, source: UploadState, target: UploadState, **fields: Any) -> bool:
+    """One guarded UPDATE; True if this call moved the upload, and then the instance is up to date."""
+    if not Upload.objects.filter(pk=upload.pk, state=source).update(state=target, **fields):
+        return False
+    upload.refresh_from_db()
+    return True
+
+
+def finish() -> int:
+    """ready to done where nothing of the upload is queued or in flight any more."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE labeling_upload SET state = 'done'
+            WHERE state = 'ready' AND id NOT IN (
+                SELECT upload_id FROM labeling_documenttally
+                WHERE state IN ('queued', 'batched') GROUP BY upload_id HAVING sum(documents) > 0
+            )
+            """
+        )
+        return int(cursor.rowcount)
