@@ -73,13 +73,20 @@ class AnswerReader:
 
     def _extraction(self, text: str) -> Answer:
         try:
-            data = loads(text)
-        except ValueError:
+            return self._checked(text)
+        except (ValueError, RecursionError):
             return Answer(None, FailureReason.INVALID_ANSWER, f"This is not JSON: {storable(text)}")
+
+    def _checked(self, text: str) -> Answer:
+        """Raises ValueError or RecursionError on what is no JSON, or is nested beyond reason."""
+        data = loads(text)
+        clean = not (_UNSTORABLE.search(text) or _UNSTORABLE_ESCAPE.search(text))
+        if not clean:
+            data = _storable_data(data)
         fault = self._fault(data)
         if fault:
             return Answer(None, FailureReason.INVALID_ANSWER, storable(f"{fault}: {text}"))
-        return Answer(_compact(text))
+        return Answer(_compact(text) if clean else _dumps(data))
 
     def _fault(self, data: Any) -> str:
         if self._schema is None or self._schema.is_valid(data):
@@ -124,7 +131,10 @@ def loads(raw: bytes | str) -> Any:
         return orjson.loads(raw)
     except orjson.JSONDecodeError:
         text = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else raw
-        return json.loads(text, parse_constant=_refuse_constant)
+        try:
+            return json.loads(text, parse_constant=_refuse_constant)
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
 
 
 def storable(text: str) -> str:
@@ -177,9 +187,11 @@ def _detail_of_failure(failure: FailureReason, message: Mapping[str, Any], text:
 
 def _compact(text: str) -> str:
     """The JSON text without the spaces between its parts; numbers keep every digit they came with."""
-    if _UNSTORABLE_ESCAPE.search(text) or _UNSTORABLE.search(text):
-        return json.dumps(_storable_data(loads(text)), ensure_ascii=False, separators=(",", ":"))
     return _STRING_OR_SPACE.sub(lambda part: part[1] or "", text)
+
+
+def _dumps(data: Any) -> str:
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
 
 
 def _storable_data(data: Any) -> Any:

@@ -1,11 +1,17 @@
 """How many: sums over the tallies, which are right at every moment and cost the same for ten rows or a million."""
 
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 
 from django.db.models import Sum
 
-from labeling.models import DocumentTally, RequestTally
-from labeling.states import DocumentState, Outcome
+from labeling.models import Canary, DocumentTally, RequestTally
+from labeling.states import CanaryState, DocumentState, Outcome
+
+MANY = 100
+"""More waiting documents than this of an unproved version want a canary."""
+
+CANARY_LASTS = timedelta(hours=24)
 
 
 def documents_by_state(upload_id: int | None = None, task_id: int | None = None) -> dict[DocumentState, int]:
@@ -39,3 +45,21 @@ def requests_by_outcome(batch_id: int | None = None) -> dict[Outcome, int]:
         tallies = tallies.filter(batch=batch_id)
     sums = dict(tallies.values_list("outcome").annotate(n=Sum("requests")))
     return {outcome: int(sums.get(outcome, 0)) for outcome in Outcome}
+
+
+def versions_with_many() -> set[int]:
+    """Ids of versions of which many documents wait."""
+    waiting = (
+        DocumentTally.objects.filter(state=DocumentState.QUEUED)
+        .values("version_id")
+        .annotate(n=Sum("documents"))
+        .filter(n__gt=MANY)
+    )
+    return {row["version_id"] for row in waiting}
+
+
+def unproved_versions(now: datetime) -> set[int]:
+    """Ids of versions of which nothing may be built before their canary has come back."""
+    proved = Canary.objects.filter(state=CanaryState.PROVED, decided_at__gt=now - CANARY_LASTS)
+    under_way = Canary.objects.filter(state=CanaryState.SENT).values_list("version_id", flat=True)
+    return (versions_with_many() | set(under_way)) - set(proved.values_list("version_id", flat=True))

@@ -118,6 +118,23 @@ class Outcome(Word):
     UNCLEAR = "unclear", "The answer of a real-time call was lost; it may have been paid."
 
 
+class Verdict(Word):
+    """What is known of a Message Batch that may be the one of a doubtful submission."""
+
+    WATCHED = "watched", "It may be ours: a result line will tell."
+    OURS = "ours", "A result line carries our token; it was adopted."
+    ANOTHERS = "anothers", "A result line carries another token; it was struck off."
+    LATE_TWIN = "late_twin", "It is ours and came to light after its absence had counted as proved."
+
+
+class CanaryState(Word):
+    """What one real-time call said about the params of a version."""
+
+    SENT = "sent", "Its document is on the way."
+    PROVED = "proved", "The API took the params and the answer was not cut off."
+    FAILED = "failed", "The API refused the params, or the answer was cut off."
+
+
 class FailureReason(Word):
     """Why a person must look, and what that person can do about it."""
 

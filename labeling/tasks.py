@@ -4,8 +4,6 @@ Delivery is at least once, so every function here may run twice, at once, or die
 are the queue, and what a run leaves undone the next one finds.
 """
 
-import os
-import socket
 from datetime import timedelta
 from typing import Any
 
@@ -14,8 +12,9 @@ from django.utils import timezone
 from django_q.models import OrmQ, Success
 from django_q.tasks import async_task
 
-from labeling import configuration
+from labeling import configuration, heartbeat
 from labeling import ledger as book
+from labeling.heartbeat import beating
 from labeling.models import Batch, Document, Heartbeat, Upload
 from labeling.states import BatchState, UploadState, Way
 from labeling.transitions import tallies
@@ -36,11 +35,13 @@ def wake() -> None:
 
 def tick() -> str:
     """Build what is due, poll, and hand submits, imports, ingests and urgent calls to their queues."""
-    from labeling.pipeline import build, poll
+    from labeling.pipeline import build, canary, cancel, poll
 
-    beat(TICKS)
+    heartbeat.beat(TICKS)
     settings, now = configuration.load(), timezone.now()
+    canary.arrange(settings, now)
     built = build.build_due(settings, now)
+    cancel.ask_for_cancels()
     polled = poll.poll_due(settings, now)
     tallies.fold()
     return f"{len(built)} built, {polled} polled, {hand_out()} handed out"
@@ -90,8 +91,8 @@ def check_upload(upload_id: int) -> str:
 def import_upload(upload_id: int) -> str:
     from labeling.pipeline import intake
 
-    beat(BULK, f"import U-{upload_id}")
-    ready = intake.import_rows(Upload.objects.get(pk=upload_id), configuration.load())
+    with beating(BULK, f"import U-{upload_id}"):
+        ready = intake.import_rows(Upload.objects.get(pk=upload_id), configuration.load())
     wake()
     return f"U-{upload_id}: {'ready' if ready else 'not ready'}"
 
@@ -99,9 +100,9 @@ def import_upload(upload_id: int) -> str:
 def submit_batch(batch_id: int) -> str:
     from labeling.pipeline import submit
 
-    beat(BULK, f"submit B-{batch_id}")
     batch = Batch.objects.select_related("version__task").get(pk=batch_id)
-    submit.submit(batch, configuration.load())
+    with beating(BULK, f"submit {batch}"):
+        submit.submit(batch, configuration.load())
     Batch.objects.filter(pk=batch_id).update(lease_until=None)
     batch.refresh_from_db()
     return f"{batch}: {batch.state}"
@@ -110,9 +111,9 @@ def submit_batch(batch_id: int) -> str:
 def ingest_batch(batch_id: int) -> str:
     from labeling.pipeline import ingest
 
-    beat(BULK, f"ingest B-{batch_id}")
     batch = Batch.objects.select_related("version__task").get(pk=batch_id)
-    done = ingest.ingest(batch, configuration.load())
+    with beating(BULK, f"ingest {batch}"):
+        done = ingest.ingest(batch, configuration.load())
     Batch.objects.filter(pk=batch_id).update(lease_until=None)
     return f"{batch}: {'ingested' if done else 'not complete'}"
 
@@ -120,15 +121,16 @@ def ingest_batch(batch_id: int) -> str:
 def send_urgent() -> str:
     from labeling.pipeline import urgent
 
-    beat(URGENT, "real-time calls")
-    return f"{urgent.drain(configuration.load(), until=timezone.now() + URGENT_RUN)} answers"
+    with beating(URGENT, "real-time calls"):
+        return f"{urgent.drain(configuration.load(), until=timezone.now() + URGENT_RUN)} answers"
 
 
 def recover() -> str:
+    from labeling.pipeline import doubt
     from labeling.pipeline import recover as recovery
 
     recovery.recover(timezone.now())
-    return "recovered"
+    return f"{doubt.settle_doubt(configuration.load(), timezone.now())} doubtful batches settled"
 
 
 def ledger() -> str:
@@ -137,19 +139,17 @@ def ledger() -> str:
 
 def prune() -> str:
     """Old successes of django-q2 and old ledger checks say nothing any more; failures stay."""
-    from labeling.models import LedgerCheck
+    from labeling.heartbeat import beating
+from labeling.models import LedgerCheck
 
     before = timezone.now() - KEEP_SUCCESSES
     old, _ = Success.objects.filter(stopped__lt=before).delete()
     LedgerCheck.objects.filter(checked_at__lt=before).delete()
+    Heartbeat.objects.filter(beaten_at__lt=before).delete()
     return f"{old} pruned"
 
 
-def beat(queue: str, doing: str = "") -> str:
-    """A worker of the queue is alive: written by the worker itself, not by its sentinel."""
-    Heartbeat.objects.update_or_create(
-        queue=queue,
-        host=f"{socket.gethostname()}:{os.getppid()}"[:120],
-        defaults={"beaten_at": timezone.now(), "doing": doing},
-    )
+def beat(queue: str) -> str:
+    """Runs in a worker of the queue every minute."""
+    heartbeat.beat(queue)
     return queue

@@ -8,6 +8,7 @@ from datetime import datetime
 from django.db import connection
 from django.utils import timezone
 
+from labeling import counts
 from labeling.configuration import Configuration
 from labeling.models import Batch
 from labeling.states import WaitingReason
@@ -19,6 +20,7 @@ _REASONS = """
         WHEN own.closed_at IS NOT NULL THEN
             CASE own.kind WHEN 'person' THEN 'held' WHEN 'canary' THEN 'canary' ELSE 'paused' END
         WHEN d.leader_id IS NOT NULL THEN 'copy'
+        WHEN d.way <> 'urgent' AND d.version_id = ANY(%(unproved)s) THEN 'canary'
         WHEN d.not_before > %(now)s THEN 'back_off'
         WHEN d.way = 'urgent' AND %(urgent_waits)s THEN 'retry_after'
         WHEN d.way <> 'urgent' AND %(queue_is_full)s THEN 'queue_full'
@@ -50,6 +52,7 @@ def reasons(
                 "urgent_waits": urgent_waits,
                 "queue_is_full": Batch.objects.requests_in_queue() >= settings.queue_limit,
                 "upload": upload_id,
+                "unproved": list(counts.unproved_versions(timezone.now())) if settings.canary else [],
             },
         )
         return {WaitingReason(reason) if reason else None: int(count) for reason, count in cursor.fetchall()}

@@ -1,11 +1,11 @@
 """The rows of Nightshift, a file for each part of the story."""
 
-from .batches import Account, Batch, BatchEvent, Night, Request, Result, ResultLine, StrayLine
+from .batches import Account, Batch, BatchEvent, Candidate, Night, Request, Result, ResultLine, StrayLine
 from .documents import Document, DocumentText
 from .money import ModelPrice
 from .operations import Activity, Gate, Heartbeat, LedgerCheck, Setting
 from .tallies import DocumentTally, RequestTally, SpendTally
-from .tasks import LabelingTask, LabelingTaskVersion
+from .tasks import Canary, LabelingTask, LabelingTaskVersion
 from .uploads import RefusedRow, Upload
 
 __all__ = [
@@ -13,6 +13,8 @@ __all__ = [
     "Activity",
     "Batch",
     "BatchEvent",
+    "Canary",
+    "Candidate",
     "Document",
     "DocumentTally",
     "DocumentText",

@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Q
 
 from labeling.querysets import BatchQuerySet
-from labeling.states import BatchState, FailureReason, Lane, Outcome, ResultType, Way
+from labeling.states import BatchState, FailureReason, Lane, Outcome, ResultType, Verdict, Way
 
 USD: dict[str, Any] = {"max_digits": 20, "decimal_places": 12}
 _WITH_ID = sorted(BatchState.with_message_batch())
@@ -21,6 +21,8 @@ class Account(models.Model):
     workspace_id = models.CharField(max_length=80, blank=True, help_text="From the response header; empty: not told")
     key_fingerprint = models.CharField(max_length=16, blank=True)
     first_seen_at = models.DateTimeField(auto_now_add=True)
+    foreign_batch_id = models.CharField(max_length=80, blank=True, help_text="Newest batch of another program here")
+    foreign_seen_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=("base_url", "workspace_id"), name="account_once"),)
@@ -82,6 +84,13 @@ class Batch(models.Model):
     polled_at = models.DateTimeField(null=True, blank=True)
     next_poll_at = models.DateTimeField(null=True, blank=True)
 
+    # A person's wish to cancel: the worker asks the API, the API decides what was finished.
+    cancel_requested_at = models.DateTimeField(null=True, blank=True)
+    cancel_requested_by = models.CharField(max_length=150, blank=True)
+    withdraw_canceled = models.BooleanField(
+        default=False, help_text="What the cancel stops is withdrawn; else it goes back to the queue"
+    )
+
     # Reading the results.
     lease_until = models.DateTimeField(null=True, blank=True, help_text="Until then a worker submits or ingests it")
     ingest_tries = models.PositiveSmallIntegerField(default=0)
@@ -128,6 +137,32 @@ class Batch(models.Model):
     def reported_total(self) -> int:
         """Sum of the API's five counts; constant over the life of a Message Batch."""
         return self.processing + self.succeeded + self.errored + self.canceled + self.expired
+
+
+class Candidate(models.Model):
+    """A Message Batch that may be the one a doubtful submission made: only watched until a line tells."""
+
+    batch = models.ForeignKey(Batch, on_delete=models.CASCADE, related_name="candidates")
+    message_batch_id = models.CharField(max_length=80)
+    created_at = models.DateTimeField(help_text="By the API's clock")
+    verdict = models.CharField(max_length=12, choices=Verdict.choices(), default=Verdict.WATCHED)
+    why = models.TextField(blank=True)
+    seen_at = models.DateTimeField(auto_now_add=True)
+    decided_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("batch", "created_at")
+        constraints = (
+            models.UniqueConstraint(fields=("batch", "message_batch_id"), name="candidate_once_per_batch"),
+            models.CheckConstraint(
+                condition=Q(verdict=Verdict.WATCHED, decided_at__isnull=True)
+                | (~Q(verdict=Verdict.WATCHED) & Q(decided_at__isnull=False)),
+                name="candidate_decided_iff_not_watched",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.message_batch_id}: {self.verdict}"
 
 
 class BatchEvent(models.Model):

@@ -4,7 +4,7 @@ from django.conf import settings
 from django.db import models
 
 from labeling.prompts import Label, Spec
-from labeling.states import Kind
+from labeling.states import CanaryState, Kind
 
 
 class LabelingTask(models.Model):
@@ -23,6 +23,32 @@ class LabelingTask(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Canary(models.Model):
+    """One document of a new version that is sent in real time before many are sent in batches.
+
+    Its answer is that document's result; a wrong model, schema or parameter costs one call and not a night.
+    """
+
+    version = models.ForeignKey("LabelingTaskVersion", on_delete=models.CASCADE, related_name="canaries")
+    document = models.ForeignKey("Document", on_delete=models.CASCADE, db_constraint=False, db_index=False)
+    state = models.CharField(max_length=8, choices=CanaryState.choices(), default=CanaryState.SENT)
+    sent_at = models.DateTimeField()
+    decided_at = models.DateTimeField(null=True, blank=True)
+    why = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ("-id",)
+        verbose_name_plural = "canaries"
+        constraints = (
+            models.UniqueConstraint(
+                fields=("version",), name="one_canary_at_a_time", condition=models.Q(state=CanaryState.SENT)
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"canary of {self.version}: {self.state}"
 
 
 class LabelingTaskVersion(models.Model):

@@ -24,6 +24,20 @@ def account_in_use(workspace_id: str = "") -> Account:
     return _account(base_url, workspace_id, seen.key_fingerprint)
 
 
+def account_of_key() -> Account:
+    """The account of the key in use; a key that was not seen before is asked for its workspace.
+
+    Raises ApiError when the API does not tell.
+    """
+    seen = batch_api.account()
+    base_url = SANDBOX if seen.is_sandbox else seen.base_url
+    known = Account.objects.filter(base_url=base_url, key_fingerprint=seen.key_fingerprint).exclude(workspace_id="")
+    if account := known.order_by("-pk").first():
+        return account
+    newest = next(batch_api.list_batches(limit=1), None)
+    return account_in_use(newest.workspace_id if newest else "")
+
+
 def _account(base_url: str, workspace_id: str, key_fingerprint: str) -> Account:
     account, _ = Account.objects.update_or_create(
         base_url=base_url, workspace_id=workspace_id, defaults={"key_fingerprint": key_fingerprint}

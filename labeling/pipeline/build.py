@@ -6,7 +6,7 @@ from datetime import datetime
 from django.db import connection, transaction
 from django.db.models import Sum
 
-from labeling import bodies, custom_ids, nights
+from labeling import bodies, counts, custom_ids, nights
 from labeling.configuration import Configuration, installation
 from labeling.models import Batch, Document, DocumentTally, Gate, LabelingTaskVersion, Night
 from labeling.states import BatchState, DocumentState, Way
@@ -21,7 +21,7 @@ def build_due(settings: Configuration, now: datetime, *, ignore_hour: bool = Fal
     night = None if ignore_hour else _night_in_force(settings, now)
     built: list[Batch] = []
     for way in (Way.NOW, Way.TONIGHT):
-        for version in _versions_waiting(way):
+        for version in _versions_waiting(way, settings, now):
             built += _build_version(version, way, settings, now, night if way is Way.TONIGHT else None)
     return built
 
@@ -37,8 +37,8 @@ def _night_in_force(settings: Configuration, now: datetime) -> Night:
     return night
 
 
-def _versions_waiting(way: Way) -> list[LabelingTaskVersion]:
-    """Versions with queued documents, the most urgent task first, without those whose gate is closed."""
+def _versions_waiting(way: Way, settings: Configuration, now: datetime) -> list[LabelingTaskVersion]:
+    """Versions with queued documents, the most urgent task first; not behind a closed gate, not before their canary."""
     waiting = (
         DocumentTally.objects.filter(state=DocumentState.QUEUED, way=way)
         .values("version_id")
@@ -50,6 +50,7 @@ def _versions_waiting(way: Way) -> list[LabelingTaskVersion]:
     return list(
         LabelingTaskVersion.objects.filter(pk__in=[row["version_id"] for row in waiting])
         .exclude(task__gate__closed_at__isnull=False)
+        .exclude(pk__in=counts.unproved_versions(now) if settings.canary else ())
         .select_related("task")
         .order_by("-task__priority", "pk")
     )

@@ -12,11 +12,12 @@ from django.utils import timezone
 from labeling import counts
 from labeling.configuration import Configuration
 from labeling.models import Batch, Document, Gate, Request, Upload
+from labeling.pipeline.accounts import account_in_use
 from labeling.querysets import BatchQuerySet, DocumentQuerySet
-from labeling.states import BatchState, DocumentState, Lane, Outcome, UploadState, Way
+from labeling.states import BatchState, DocumentState, Lane, Outcome, UploadState
 from labeling.transitions import tallies
 
-from . import build, ingest, intake, poll, recover, submit, urgent
+from . import build, canary, cancel, doubt, ingest, intake, poll, recover, submit, urgent
 
 LONGEST_NAP = timedelta(seconds=1)
 
@@ -40,10 +41,13 @@ def run_pass(settings: Configuration, *, ignore_hour: bool = False) -> None:
     for upload in Upload.objects.filter(state=UploadState.IMPORTING):
         intake.import_rows(upload, settings)
     recover.recover(timezone.now())
+    doubt.settle_doubt(settings, timezone.now())
+    canary.arrange(settings, timezone.now())
     build.build_due(settings, timezone.now(), ignore_hour=ignore_hour)
     for batch in submittable(timezone.now()):
         submit.submit(batch, settings)
     urgent.drain(settings)
+    cancel.ask_for_cancels()
     poll.poll_due(settings, timezone.now())
     for batch in ingestible(timezone.now()):
         ingest.ingest(batch, settings)
@@ -84,9 +88,7 @@ def run_until_idle(
 
 
 def _skip_back_off() -> None:
-    Document.objects.filter(state=DocumentState.QUEUED, not_before__gt=timezone.now()).exclude(way=Way.URGENT).update(
-        not_before=None
-    )
+    Document.objects.filter(state=DocumentState.QUEUED, not_before__gt=timezone.now()).update(not_before=None)
 
 
 def _where_things_stand() -> str:
@@ -102,18 +104,16 @@ def _where_things_stand() -> str:
 def _ending() -> Report | None:
     """None while time alone moves something; else why there is nothing left to do."""
     closed = list(Gate.objects.filter(closed_at__isnull=False).select_related("task"))
-    if Upload.objects.filter(state=UploadState.IMPORTING, error="").exists():
-        return None
-    if (
-        Batch.objects.at_the_api().exists()
-        or Batch.objects.filter(state__in=(BatchState.ENDED, BatchState.SUBMITTING)).exists()
-    ):
-        return None
-    if Request.objects.filter(lane=Lane.URGENT, outcome=Outcome.OPEN).exists():
-        return None
-    if _waiting(closed).exists() or _building(closed).exists():
-        return None
-    return _report(closed)
+    reachable = Batch.objects.filter(account=account_in_use())
+    moving = (
+        Upload.objects.filter(state=UploadState.IMPORTING, error=""),
+        Batch.objects.filter(state__in=(BatchState.SUBMITTING, BatchState.ENDED)),
+        reachable.filter(state__in=(BatchState.IN_PROGRESS, BatchState.CANCELING, BatchState.UNKNOWN)),
+        Request.objects.filter(lane=Lane.URGENT, outcome=Outcome.OPEN),
+        _waiting(closed),
+        _building(closed),
+    )
+    return None if any(rows.exists() for rows in moving) else _report(closed)
 
 
 def _waiting(closed: list[Gate]) -> DocumentQuerySet:
@@ -138,10 +138,9 @@ def _report(closed: list[Gate]) -> Report:
         report.sentences.append(f"{scope} is paused by {gate.closed_by}: {gate.reason}")
         if gate.kind != "person":
             report.ending = Ending.NEEDS_A_PERSON
-    doubtful = Batch.objects.doubtful().count()
-    if doubtful:
+    for batch in Batch.objects.open().exclude(state=BatchState.BUILDING):
         report.ending = Ending.NEEDS_A_PERSON
-        report.sentences.append(f"{doubtful} submission(s) had no clear outcome; settle them in the admin.")
+        report.sentences.append(f"{batch} is {batch.state}: {batch.note}")
     for upload in Upload.objects.filter(state=UploadState.IMPORTING).exclude(error=""):
         report.ending = Ending.NEEDS_A_PERSON
         report.sentences.append(f"{upload} stands still: {upload.error}")

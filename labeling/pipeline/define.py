@@ -7,10 +7,10 @@ from django.db import transaction
 from django.db.models import Max
 
 from labeling import activity, prompts
-from labeling.models import Document, LabelingTask, LabelingTaskVersion
+from labeling.models import Document, Gate, LabelingTask, LabelingTaskVersion
 from labeling.prompts import Spec
 from labeling.states import DocumentState, Word
-from labeling.transitions.gates import ensure_gates
+from labeling.transitions.gates import ensure_gates, open_gate
 
 
 class Defined(Word):
@@ -60,6 +60,9 @@ def define(definition: Definition, *, by: Any) -> Definitions:
         task.version_in_use = version
         task.save(update_fields=("version_in_use",))
         ensure_gates()
+        if Gate.objects.filter(task=task, kind="canary").exists():
+            # What failed was the version before.
+            open_gate(task)
         what = Defined.CREATED if made else Defined.VERSIONED
         activity.record(by, f"{version} is in use", f"task:{task.slug}")
     task.refresh_from_db()

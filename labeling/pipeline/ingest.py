@@ -19,14 +19,14 @@ from labeling.judge import Judge, read_line, storable_line
 from labeling.locks import only_one
 from labeling.models import Batch, ModelPrice, Request, StrayLine
 from labeling.pricing import PriceTable
-from labeling.states import BatchState, FailureReason, Lane, Outcome
+from labeling.states import BatchState, DocumentState, FailureReason, Lane, Outcome
 from labeling.transitions import batches, documents, results
 from labeling.transitions.results import Booking, Reading
 
 log = logging.getLogger(__name__)
 
-CHUNK_LINES = 2_000
-CHUNK_BYTES = 8_000_000
+CHUNK_LINES = 10_000
+CHUNK_BYTES = 16_000_000
 LEASE = timedelta(minutes=2)
 DOWNLOAD_AGAIN_AFTER = (timedelta(0), timedelta(minutes=1), timedelta(minutes=5))
 """Waits after a clean download that lacked lines; what lacks after the last one is missing."""
@@ -78,7 +78,7 @@ def _download(batch: Batch, settings: Configuration) -> None:
 
 def _store(batch: Batch, chunk: dict[int, Reading], booking: Booking) -> None:
     now = timezone.now()
-    results.settle(list(chunk.values()), booking, now)
+    results.settle([chunk[document_id] for document_id in sorted(chunk)], booking, now)
     Batch.objects.filter(pk=batch.pk).update(lease_until=now + LEASE)
     chunk.clear()
 
@@ -97,6 +97,7 @@ def _booking(batch: Batch, settings: Configuration) -> Booking:
         lane=Lane.BATCH.value,
         day=_day(batch, settings),
         max_attempts=settings.max_attempts,
+        canceled_become=DocumentState.WITHDRAWN if batch.withdraw_canceled else DocumentState.QUEUED,
         again_at=timezone.now() + timedelta(seconds=settings.retry_backoff_seconds),
     )
 

@@ -11,7 +11,8 @@ from django.db.models import Q
 from labeling import batch_api
 from labeling.batch_api import ApiError, MessageBatch
 from labeling.configuration import Configuration
-from labeling.models import Batch
+from labeling.models import Account, Batch
+from labeling.pipeline.accounts import account_of_key
 from labeling.states import BatchState, ProcessingStatus
 from labeling.transitions import batches
 
@@ -21,15 +22,28 @@ def poll_due(settings: Configuration, now: datetime) -> int:
     due = (
         Batch.objects.at_the_api().filter(Q(next_poll_at__isnull=True) | Q(next_poll_at__lte=now)).order_by("polled_at")
     )
-    asked = 0
-    for batch in due:
+    asked, account = 0, None
+    for batch in due.select_related("account"):
         again_at = now + timedelta(seconds=settings.poll_seconds)
         # Pushed into the future first, so that neither two ticks nor a batch that raises poll in a circle.
         if not Batch.objects.filter(pk=batch.pk, next_poll_at=batch.next_poll_at).update(next_poll_at=again_at):
             continue
+        account = account or _account()
+        if account and batch.account_id != account.pk:
+            note = f"It was sent with {batch.account}; the key in use belongs to {account}, so it is not polled."
+            Batch.objects.filter(pk=batch.pk).update(note=note)
+            continue
         poll(batch, now)
         asked += 1
     return asked
+
+
+def _account() -> Account | None:
+    """Whose batches the key in use can see; None when the API does not tell now."""
+    try:
+        return account_of_key()
+    except ApiError:
+        return None
 
 
 def poll(batch: Batch, now: datetime) -> None:

@@ -214,11 +214,14 @@ def follow_leaders(leader_ids: Sequence[int]) -> int:
     with connection.cursor() as cursor:
         cursor.execute(
             """
+            WITH copies AS MATERIALIZED (
+                SELECT id, leader_id FROM labeling_document WHERE leader_id = ANY(%s)
+            )
             UPDATE labeling_document c
             SET state = l.state, result_id = COALESCE(l.result_id, c.result_id),
                 failure_reason = l.failure_reason, closed_at = NULL, closed_reason = '', not_before = NULL
-            FROM labeling_document l
-            WHERE l.id = ANY(%s) AND c.leader_id = l.id
+            FROM copies JOIN labeling_document l ON l.id = copies.leader_id
+            WHERE c.id = copies.id
                 AND l.state IN ('labeled', 'failed') AND c.state IN ('queued', 'labeled', 'failed')
             """,
             [list(leader_ids)],

@@ -13,7 +13,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from labeling.pricing import Usage
-from labeling.states import Outcome
+from labeling.states import DocumentState, Outcome
 
 from .documents import follow_leaders
 
@@ -64,14 +64,20 @@ _SETTLE = """
         UPDATE labeling_document d SET
             state = CASE
                 WHEN f.usable THEN 'labeled'
+                WHEN f.outcome = 'canceled' THEN %(canceled_become)s
                 WHEN f.goes_again AND d.attempts - d.attempts_before < %(max_attempts)s THEN 'queued'
                 ELSE 'failed' END,
             failure_reason = CASE
-                WHEN f.usable OR (f.goes_again AND d.attempts - d.attempts_before < %(max_attempts)s) THEN ''
+                WHEN f.usable OR f.outcome = 'canceled' THEN ''
+                WHEN f.goes_again AND d.attempts - d.attempts_before < %(max_attempts)s THEN ''
                 WHEN f.goes_again THEN 'too_many_attempts'
                 ELSE f.failure_reason END,
-            way = CASE WHEN f.goes_again AND d.way = 'tonight' THEN 'now' ELSE d.way END,
-            not_before = CASE WHEN f.goes_again THEN %(again_at)s::timestamptz END,
+            way = CASE
+                WHEN f.outcome = 'canceled' THEN 'tonight'
+                WHEN f.goes_again AND d.way = 'tonight' THEN 'now'
+                ELSE d.way END,
+            queued_at = CASE WHEN f.outcome = 'canceled' THEN %(now)s ELSE d.queued_at END,
+            not_before = CASE WHEN f.goes_again AND f.outcome <> 'canceled' THEN %(again_at)s::timestamptz END,
             result_id = CASE WHEN f.usable THEN f.id ELSE d.result_id END
         FROM fresh f WHERE d.id = f.document_id AND d.state = 'batched'
         RETURNING d.id
@@ -148,6 +154,7 @@ class Booking:
     day: date
     max_attempts: int
     again_at: datetime
+    canceled_become: DocumentState = DocumentState.QUEUED
 
 
 def settle(readings: Sequence[Reading], booking: Booking, now: datetime) -> int:
@@ -168,6 +175,7 @@ def settle(readings: Sequence[Reading], booking: Booking, now: datetime) -> int:
         "day": booking.day,
         "max_attempts": booking.max_attempts,
         "again_at": booking.again_at,
+        "canceled_become": booking.canceled_become,
     }
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_CREATE_READING)

@@ -1,0 +1,86 @@
+"""Before many documents of a new version are sent, one of them goes in real time: the canary.
+
+The canary is a document like any other, sent through the urgent lane; here it is only chosen, and its
+end is read. HTTP 200 and not cut off proves the params, whatever the answer says.
+"""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from labeling import activity, counts
+from labeling.configuration import Configuration
+from labeling.models import Canary, Document, LabelingTaskVersion, Request
+from labeling.states import CanaryState, DocumentState, FailureReason, Lane, Outcome, Way
+from labeling.transitions import documents, gates
+
+_REFUSED = (FailureReason.INVALID_REQUEST, FailureReason.CUT_OFF, FailureReason.CONFIGURATION)
+
+
+def arrange(settings: Configuration, now: datetime) -> None:
+    """Read the canaries that have ended and send one for each version that wants it."""
+    for canary in Canary.objects.filter(state=CanaryState.SENT).select_related("version__task"):
+        _read(canary, now)
+    if not settings.canary:
+        return
+    for version in LabelingTaskVersion.objects.filter(pk__in=counts.versions_with_many()).exclude(
+        task__gate__closed_at__isnull=False
+    ):
+        if not _is_proved(version, now) and not _is_under_way(version):
+            _send(version, now)
+
+
+def _is_proved(version: LabelingTaskVersion, now: datetime) -> bool:
+    return version.canaries.filter(state=CanaryState.PROVED, decided_at__gt=now - counts.CANARY_LASTS).exists()
+
+
+def _is_under_way(version: LabelingTaskVersion) -> bool:
+    return version.canaries.filter(state=CanaryState.SENT).exists()
+
+
+def _send(version: LabelingTaskVersion, now: datetime) -> None:
+    """The oldest waiting document goes urgently; nothing is sent here."""
+    with transaction.atomic():
+        chosen = (
+            Document.objects.may_leave(now).filter(version=version).order_by("pk").values_list("pk", flat=True).first()
+        )
+        if chosen is None:
+            return
+        one = Document.objects.filter(pk=chosen)
+        if one.get().way == Way.URGENT or documents.change_way(one, Way.URGENT):
+            Canary.objects.create(version=version, document_id=chosen, sent_at=now)
+
+
+def _read(canary: Canary, now: datetime) -> None:
+    """The canary's last real-time request decides; while it waits or goes again there is nothing to read."""
+    request = (
+        Request.objects.filter(document=canary.document_id, lane=Lane.URGENT, created_at__gte=canary.sent_at)
+        .exclude(outcome__in=(Outcome.OPEN, Outcome.NOT_SENT))
+        .order_by("-pk")
+        .first()
+    )
+    result = getattr(request, "result", None)
+    if result and result.failure_reason in _REFUSED:
+        _fail(canary, result.answer or result.failure_reason, now)
+    elif request and request.outcome == Outcome.SUCCEEDED:
+        Canary.objects.filter(pk=canary.pk).update(state=CanaryState.PROVED, decided_at=now)
+    else:
+        _give_up_if_lost(canary)
+
+
+def _give_up_if_lost(canary: Canary) -> None:
+    """Nothing was proved, and its document is not on the way any more: the next one tries."""
+    document = Document.objects.filter(pk=canary.document_id).first()
+    waits = document and document.state in (DocumentState.QUEUED, DocumentState.BATCHED) and document.way == Way.URGENT
+    if not waits:
+        canary.delete()
+
+
+def _fail(canary: Canary, why: str, now: datetime) -> None:
+    """Hold this labeling task only; putting a corrected version in use or resuming sends another canary."""
+    task = canary.version.task
+    with transaction.atomic():
+        Canary.objects.filter(pk=canary.pk).update(state=CanaryState.FAILED, decided_at=now, why=why)
+        sentence = f"The canary of {canary.version} failed: {why}"
+        if gates.close_gate(task, by="canary", kind="canary", reason=sentence):
+            activity.record("canary", sentence, f"task:{task.slug}")

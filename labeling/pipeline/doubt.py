@@ -1,0 +1,205 @@
+"""Doubtful submissions are settled by what the API lists, and by nothing else.
+
+An unknown batch has candidates: Message Batches that came after the newest one known at the intent, of
+the same number of requests, that no other row of ours is. A candidate is only watched, never
+canceled, until a result line of it carries our token (adopted) or another's (struck off). No candidate
+after the grace time is a proved absence: the documents go back and leave in a new batch under a new
+token, and for 24 hours the API is watched for a late twin.
+"""
+
+import logging
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Q
+
+from labeling import activity, batch_api, custom_ids
+from labeling.batch_api import ApiError, MessageBatch
+from labeling.configuration import Configuration, installation
+from labeling.judge import read_line
+from labeling.locks import only_one
+from labeling.models import Account, Batch, Candidate
+from labeling.pipeline.accounts import account_of_key
+from labeling.states import BatchState, ProcessingStatus, Verdict
+from labeling.transitions import batches, documents
+
+log = logging.getLogger(__name__)
+
+TWIN_WATCH = timedelta(hours=24)
+CLOCK_SLACK = timedelta(minutes=15)
+"""How far the API's clock and ours may differ; counts only where the newest known id is gone."""
+
+LINES_READ = 100
+"""Lines of a candidate that are looked at for one that tells whose it is."""
+
+
+def settle_doubt(settings: Configuration, now: datetime) -> int:
+    """Look once at what the API lists and settle what can be settled; returns how many batches were."""
+    watched = list(Batch.objects.filter(_in_doubt(now)).select_related("account", "version__task"))
+    if not watched:
+        return 0
+    with only_one("doubt") as held:
+        if not held:
+            return 0
+        try:
+            account = account_of_key()
+            listed = _list_back_to(watched)
+        except ApiError as error:
+            Batch.objects.filter(pk__in=[b.pk for b in watched]).update(note=f"Looking for it failed: {error.message}")
+            return 0
+        return sum(_settle(batch, listed, account, settings, now) for batch in watched)
+
+
+def _in_doubt(now: datetime) -> Q:
+    """Unknown batches, and absent ones whose late twin may still come to light."""
+    return Q(state=BatchState.UNKNOWN) | Q(state=BatchState.ABSENT, doubt_since__gt=now - TWIN_WATCH)
+
+
+def _list_back_to(watched: Iterable[Batch]) -> list[MessageBatch]:
+    """Every Message Batch that is newer than what was known at each intent, newest first.
+
+    Where a known id is gone, the list is read back to before the claim.
+    """
+    anchors = {batch.newest_known_id for batch in watched} - {""}
+    earliest = min(batch.claimed_at for batch in watched if batch.claimed_at) - CLOCK_SLACK
+    listed: list[MessageBatch] = []
+    for mirror in batch_api.list_batches(limit=100):
+        listed.append(mirror)
+        anchors.discard(mirror.id)
+        if not anchors and mirror.created_at < earliest:
+            break
+        if mirror.created_at < earliest - TWIN_WATCH:
+            break
+    return listed
+
+
+def _settle(batch: Batch, listed: list[MessageBatch], account: Account, settings: Configuration, now: datetime) -> bool:
+    if batch.account_id != account.pk:
+        Batch.objects.filter(pk=batch.pk).update(
+            note=f"It was sent with {batch.account}; the key in use belongs to {account} and cannot see it."
+        )
+        return False
+    _note_candidates(batch, listed)
+    mirrors = {mirror.id: mirror for mirror in listed}
+    for candidate in batch.candidates.filter(verdict=Verdict.WATCHED):
+        mirror = mirrors.get(candidate.message_batch_id)
+        if mirror and mirror.processing_status == ProcessingStatus.ENDED:
+            _decide(batch, candidate, mirror, now)
+    batch.refresh_from_db()
+    if batch.state == BatchState.UNKNOWN and _absence_is_proved(batch, settings, now):
+        return _declare_absent(batch, settings)
+    return batch.state == BatchState.ENDED
+
+
+def _note_candidates(batch: Batch, listed: list[MessageBatch]) -> None:
+    """Remember what may be ours, and that other programs work in this workspace."""
+    newer = _newer_than_intent(batch, listed)
+    ours = set(
+        Batch.objects.filter(message_batch_id__in=[mirror.id for mirror in newer]).values_list(
+            "message_batch_id", flat=True
+        )
+    )
+    for mirror in newer:
+        if mirror.id not in ours and mirror.counts.total == batch.request_total:
+            Candidate.objects.get_or_create(
+                batch=batch, message_batch_id=mirror.id, defaults={"created_at": mirror.created_at}
+            )
+
+
+def _newer_than_intent(batch: Batch, listed: list[MessageBatch]) -> list[MessageBatch]:
+    """The part of the list above the newest id known at the intent; by time only where that id is gone."""
+    ids = [mirror.id for mirror in listed]
+    if batch.newest_known_id in ids:
+        return listed[: ids.index(batch.newest_known_id)]
+    if not batch.newest_known_id:
+        return listed
+    assert batch.claimed_at
+    assert batch.deadline
+    earliest, latest = batch.claimed_at - CLOCK_SLACK, batch.deadline + CLOCK_SLACK
+    return [mirror for mirror in listed if earliest <= mirror.created_at <= latest]
+
+
+def _decide(batch: Batch, candidate: Candidate, mirror: MessageBatch, now: datetime) -> None:
+    """An ended candidate tells by its lines whose it is; a failed reading leaves it watched."""
+    try:
+        verdict, why = _whose(batch, candidate.message_batch_id)
+    except ApiError as error:
+        log.warning("candidate %s of %s: %s", candidate.message_batch_id, batch, error.message)
+        return
+    if verdict is Verdict.OURS and batch.state == BatchState.ABSENT:
+        verdict = Verdict.LATE_TWIN
+    with transaction.atomic():
+        if verdict is Verdict.OURS:
+            _adopt(batch, mirror)
+        Candidate.objects.filter(pk=candidate.pk, verdict=Verdict.WATCHED).update(
+            verdict=verdict, why=why, decided_at=now
+        )
+        if verdict is Verdict.LATE_TWIN:
+            _warn_of_twin(batch, mirror)
+
+
+def _whose(batch: Batch, message_batch_id: str) -> tuple[Verdict, str]:
+    """One line with our token adopts; a line with anything else strikes off."""
+    own, custom_id = installation(), None
+    with batch_api.result_lines(message_batch_id) as lines:
+        for _, line in zip(range(LINES_READ), lines, strict=False):
+            read = read_line(line)
+            if read is None:
+                continue
+            custom_id = read[0]
+            parsed = custom_ids.parse(custom_id, own)
+            if parsed and parsed.token == batch.token:
+                return Verdict.OURS, f"The line {custom_id} carries its token."
+            break
+    if custom_id is None:
+        raise ApiError("It brought no line that can be read.", batch_api.Fault.TRANSIENT)
+    return Verdict.ANOTHERS, "Its lines carry another token."
+
+
+def _adopt(batch: Batch, mirror: MessageBatch) -> None:
+    batches.move(
+        batch,
+        BatchState.UNKNOWN,
+        BatchState.ENDED,
+        by="recover",
+        why=f"a result line of {mirror.id} carries our token",
+        message_batch_id=mirror.id,
+        processing_status=mirror.processing_status,
+        created_at=mirror.created_at,
+        expires_at=mirror.expires_at,
+        ended_at=mirror.ended_at or mirror.expires_at,
+        processing=mirror.counts.processing,
+        succeeded=mirror.counts.succeeded,
+        errored=mirror.counts.errored,
+        canceled=mirror.counts.canceled,
+        expired=mirror.counts.expired,
+        note="",
+    )
+
+
+def _absence_is_proved(batch: Batch, settings: Configuration, now: datetime) -> bool:
+    """The grace time after the sender was surely done has passed and nothing is left to watch."""
+    assert batch.doubt_since
+    grace_is_over = now >= batch.doubt_since + timedelta(seconds=settings.doubt_grace_seconds)
+    return grace_is_over and not batch.candidates.filter(verdict=Verdict.WATCHED).exists()
+
+
+def _declare_absent(batch: Batch, settings: Configuration) -> bool:
+    why = f"not in the API's list {settings.doubt_grace_seconds:g} s after its sender was done"
+    with transaction.atomic():
+        if not batches.move(batch, BatchState.UNKNOWN, BatchState.ABSENT, by="recover", why=why, note=""):
+            return False
+        documents.release_unsent(batch=batch)
+        activity.record("recover", f"{batch} never reached the API; its documents go again", str(batch))
+    return True
+
+
+def _warn_of_twin(batch: Batch, mirror: MessageBatch) -> None:
+    sentence = (
+        f"{mirror.id} is a late twin of {batch}, whose absence had counted as proved: "
+        f"{mirror.counts.succeeded:,} of its requests were paid a second time."
+    )
+    Batch.objects.filter(pk=batch.pk).update(note=sentence)
+    batches.record(batch, batch.state, batch.state, by="recover", why=sentence)
+    activity.record("recover", sentence, str(batch))

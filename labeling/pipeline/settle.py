@@ -1,0 +1,99 @@
+"""Batch (unknown) -> Batch (in_progress) or Batch (absent): a person says what became of an unclear create call.
+
+Both are guarded: of two who settle the same batch one wins, and the other reads what it is now. A
+batch only becomes unknown after its sender is surely done, so nothing is sent here and nothing can
+still be on its way.
+"""
+
+import re
+from decimal import Decimal
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from labeling import activity
+from labeling.models import Batch, ModelPrice
+from labeling.pricing import PriceTable, Usage
+from labeling.prompts import BYTES_PER_TOKEN
+from labeling.states import BatchState, Lane
+from labeling.transitions import batches, documents
+
+_MESSAGE_BATCH_ID = re.compile(r"msgbatch_[A-Za-z0-9_-]{1,71}")
+
+
+class IdRefused(ValueError):
+    """The id cannot be that of this batch; the message is a sentence for a person."""
+
+
+def adopt(batch: Batch, message_batch_id: str, *, by: Any, why: str) -> bool:
+    """unknown to in_progress under an id that a person found at the API.
+
+    False, with the instance up to date, if the batch is not unknown any more. Raises IdRefused for
+    what is no id of a Message Batch, and for the id of another batch.
+    """
+    message_batch_id = message_batch_id.strip()
+    _require_free(batch, message_batch_id)
+    try:
+        with transaction.atomic():
+            moved = batches.move(
+                batch,
+                BatchState.UNKNOWN,
+                BatchState.IN_PROGRESS,
+                by=_name(by),
+                why=f"adopted {message_batch_id}: {why}",
+                message_batch_id=message_batch_id,
+                next_poll_at=timezone.now(),
+                note="",
+            )
+            if moved:
+                activity.record(by, f"Adopted {message_batch_id} as {batch}: {why}", str(batch))
+    except IntegrityError:
+        # Somebody gave the id to another batch since it was checked.
+        _require_free(batch, message_batch_id)
+        raise
+    if not moved:
+        batch.refresh_from_db()
+    return moved
+
+
+def declare_absent(batch: Batch, *, by: Any, why: str) -> int:
+    """unknown to absent: its requests end not_sent and its documents wait again; returns how many.
+
+    0, with the instance up to date, if the batch is not unknown any more.
+    """
+    with transaction.atomic():
+        if not batches.move(batch, BatchState.UNKNOWN, BatchState.ABSENT, by=_name(by), why=f"declared absent: {why}"):
+            batch.refresh_from_db()
+            return 0
+        released = documents.release_unsent(batch=batch)
+        activity.record(by, f"Declared {batch} absent, {released} documents wait again: {why}", str(batch))
+    return released
+
+
+def money_at_risk(batch: Batch) -> Decimal | None:
+    """USD that the batch costs at the batch price if every answer is as long as allowed; None: price unknown.
+
+    Tokens of the prompts are estimated from the bytes of the body. Needs batch.version.
+    """
+    if not batch.request_total:
+        return None
+    version = batch.version
+    prompt_tokens = -(-batch.body_bytes // (batch.request_total * BYTES_PER_TOKEN))
+    prices = PriceTable(row.price for row in ModelPrice.objects.filter(model=version.model))
+    day = (batch.claimed_at or batch.built_at).date()
+    usage = Usage(input_tokens=prompt_tokens, output_tokens=version.max_tokens)
+    cost = prices.cost(version.model, day, usage, Lane.BATCH)
+    return cost.paid_usd * batch.request_total if cost else None
+
+
+def _require_free(batch: Batch, message_batch_id: str) -> None:
+    if not _MESSAGE_BATCH_ID.fullmatch(message_batch_id):
+        raise IdRefused("That is no id of a Message Batch: it begins with msgbatch_.")
+    owner = Batch.objects.filter(message_batch_id=message_batch_id).exclude(pk=batch.pk).first()
+    if owner:
+        raise IdRefused(f"{message_batch_id} is {owner} already.")
+
+
+def _name(by: Any) -> str:
+    return str(by.get_username() if hasattr(by, "get_username") else by)
