@@ -15,7 +15,7 @@ from django_q.tasks import async_task
 from labeling import configuration, heartbeat
 from labeling import ledger as book
 from labeling.heartbeat import beating
-from labeling.models import Batch, Document, Heartbeat, Upload
+from labeling.models import Batch, Document, Heartbeat, LedgerCheck, Upload
 from labeling.states import BatchState, UploadState, Way
 from labeling.transitions import tallies
 
@@ -139,9 +139,6 @@ def ledger() -> str:
 
 def prune() -> str:
     """Old successes of django-q2 and old ledger checks say nothing any more; failures stay."""
-    from labeling.heartbeat import beating
-from labeling.models import LedgerCheck
-
     before = timezone.now() - KEEP_SUCCESSES
     old, _ = Success.objects.filter(stopped__lt=before).delete()
     LedgerCheck.objects.filter(checked_at__lt=before).delete()

@@ -7,12 +7,12 @@ before it is known where it ends; that needs only those lines of it that have a 
 """
 
 import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from operator import itemgetter
-from typing import Self
+from typing import Protocol, Self
 
 from labeling.files.blocks import Block, TextBlocks
 from labeling.files.quotes import changes_state, unclosed_quote
@@ -20,6 +20,7 @@ from labeling.files.shapes import Inspection, JsonValue, RefusedRow, Row
 from labeling.files.text import (
     BYTES_OF_A_CHARACTER,
     NAME_CHARACTERS,
+    OTHER_COLUMNS_BYTES,
     Problem,
     name_problem,
     raw_problem,
@@ -31,12 +32,15 @@ from labeling.states import RefusalReason
 
 LONG_ROW_CHARACTERS = 4_194_304
 
+MOST_TELLING_LINES = 100_000
+"""A row in which more lines than this close one quoted cell and open another is taken for one unclosed quote."""
+
 _NO_FIELD_LIMIT = 2**31 - 1
 
 
 def row_limit(document_bytes: int) -> int:
     """Most bytes of a line, most characters of a row: a text all of quotes is doubled, and there are other columns."""
-    return 2 * document_bytes + 1_000_000
+    return 2 * document_bytes + OTHER_COLUMNS_BYTES
 
 
 class EndOfLines(Exception):
@@ -53,6 +57,21 @@ class NoMoreLines:
         raise EndOfLines
 
 
+class CsvRows(Protocol):
+    """A reader of the csv module. line_num: lines that it took so far."""
+
+    @property
+    def line_num(self) -> int: ...
+    def __iter__(self) -> Iterator[list[str]]: ...
+    def __next__(self) -> list[str]: ...
+
+
+def csv_rows(lines: Iterable[str], delimiter: str) -> CsvRows:
+    """The csv module's rows of these lines; EndOfLines at their end, be it between two rows or within one."""
+    csv.field_size_limit(_NO_FIELD_LIMIT)  # its own bound is for all of the process; here rows are bounded instead
+    return csv.reader(chain(lines, NoMoreLines()), delimiter=delimiter)
+
+
 @dataclass(frozen=True, slots=True)
 class RowEnd:
     """Where a long row ends. unclosed_line: line of a quote that was never closed; then the end means nothing."""
@@ -66,7 +85,6 @@ class DelimitedRows:
     """The rows of one file, once."""
 
     def __init__(self, blocks: TextBlocks, inspection: Inspection) -> None:
-        csv.field_size_limit(_NO_FIELD_LIMIT)  # bounded here instead, by the row
         self._blocks = blocks
         self._columns = inspection.columns
         self._delimiter = inspection.delimiter
@@ -104,10 +122,11 @@ class DelimitedRows:
         lines, first_line, clean = self._lines, self._first_line, self._clean
         width, text_at, id_at, gold_at, metadata = len(self._columns), self._text, self._id, self._gold, self._metadata
         short = self._document_bytes // BYTES_OF_A_CHARACTER
-        start = 0
+        start, given, more = 0, 0, iter(lines)
         while start < len(lines):
-            base = start
-            rows = csv.reader(chain(lines[start:], NoMoreLines()), delimiter=self._delimiter)
+            # After an unclosed quote the csv module gets again the lines that it had swallowed, and then the others.
+            base, again = start, lines[start:given]
+            rows = csv_rows(chain(again, more), self._delimiter)
             try:
                 for cells in rows:
                     end = base + rows.line_num
@@ -132,10 +151,12 @@ class DelimitedRows:
                         if unclosed is not None:
                             yield self._open_quote(lines[start:end], first_line + start, first_line + start + unclosed)
                             start += unclosed + 1
+                            given = max(given, end)
                             break
                         yield self._careful_row(cells, "".join(lines[start:end]), first_line + start)
                     start = end
             except EndOfLines:
+                given = len(lines)
                 if not at_end:
                     break
                 if start < len(lines):
@@ -161,6 +182,8 @@ class DelimitedRows:
     def _problem(self, cells: list[str], raw: str) -> Problem | None:
         if not self._clean and (problem := raw_problem(raw)):
             return problem
+        if len(raw) > self._row_limit:
+            return too_large("The row", self._row_limit)
         if len(cells) != len(self._columns):
             return RefusalReason.RAGGED_ROW, (
                 f"The row has {_counted(len(cells), 'cell')}; there {_columns(len(self._columns))}."
@@ -200,10 +223,11 @@ class DelimitedRows:
                 if not telling or changes_state(line):
                     telling[line_number] = line
                     yield line
-            raise EndOfLines
+                if len(telling) > MOST_TELLING_LINES:
+                    return
 
         with suppress(EndOfLines):
-            next(csv.reader(telling_lines(), delimiter=self._delimiter))
+            next(csv_rows(telling_lines(), self._delimiter))
         unclosed = _unclosed_line(list(telling.values()), self._delimiter)
         return RowEnd(line_number, characters, None if unclosed is None else list(telling)[unclosed])
 

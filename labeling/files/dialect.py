@@ -1,14 +1,13 @@
 """The delimiter and the header of a CSV or TSV file, found in its first block of lines."""
 
-import csv
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import islice
 
 from labeling.files.columns import matching, unique_names
-from labeling.files.delimited import EndOfLines, NoMoreLines
+from labeling.files.delimited import EndOfLines, csv_rows
 from labeling.files.quotes import unclosed_quote
 from labeling.files.shapes import FileRefused, Format, ReadOptions
 
@@ -65,7 +64,7 @@ def chosen_delimiter(wanted: str | None) -> str | None:
 
 def _rows(lines: list[str], delimiter: str) -> Iterator[tuple[int, int, list[str]]]:
     """The whole rows among these lines: index of the first line, index behind the last, cells."""
-    rows = csv.reader(chain(lines, NoMoreLines()), delimiter=delimiter)
+    rows = csv_rows(lines, delimiter)
     begin = 0
     with suppress(EndOfLines):
         for cells in rows:

@@ -157,7 +157,7 @@ def _count(path: Path, found: Survey) -> None:
     """One pass: the kinds of bytes, and how well they are UTF-8."""
     rest, before = b"", b""
     for chunk in _chunks(path, found.bom_bytes):
-        rest = _count_utf_8(rest + chunk, found, final=False)
+        rest = _count_utf_8(rest + chunk, found, behind_cr=before == b"\r")
         found.size += len(chunk)
         found.blank = found.blank and not chunk.strip(b"\0 \t\n\v\f\r")
         if b"\0" in chunk:
@@ -170,16 +170,18 @@ def _count(path: Path, found: Survey) -> None:
             found.crlf += chunk.count(b"\r\n")
         found.crlf += before.endswith(b"\r") and chunk.startswith(b"\n")
         before = chunk[-1:]
-    _count_utf_8(rest, found, final=True)
+    _count_utf_8(rest, found, behind_cr=before == b"\r", final=True)
 
 
-def _count_utf_8(data: bytes, found: Survey, *, final: bool) -> bytes:
+def _count_utf_8(data: bytes, found: Survey, *, behind_cr: bool, final: bool = False) -> bytes:
     """Count what is UTF-8 and what is not in `data`; the unfinished character at its end comes back."""
     try:
         text, used = codecs.utf_8_decode(data, "strict", final)
     except UnicodeDecodeError as error:
         if not found.first_bad_line:
-            found.first_bad_line = found.lines + 1 + len(re.findall(rb"\r\n|\r|\n", data[: error.start]))
+            line_ends = len(re.findall(rb"\r\n|\r|\n", data[: error.start]))
+            line_ends -= behind_cr and data.startswith(b"\n")  # the second half of a line end that was counted
+            found.first_bad_line = found.lines + line_ends + 1
             found.bad_sample = data[max(0, error.start - 4_000) : error.start + 12_000]
         text, used = codecs.utf_8_decode(data, "ignore", final)
         decodable = len(text.encode())

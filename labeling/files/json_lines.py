@@ -16,6 +16,7 @@ import orjson
 from labeling.files.blocks import TextBlocks
 from labeling.files.shapes import Inspection, JsonValue, RefusedRow, Row
 from labeling.files.text import (
+    OTHER_COLUMNS_BYTES,
     Problem,
     name_problem,
     raw_problem,
@@ -49,7 +50,7 @@ class LineRefused(Exception):
 
 def line_limit(document_bytes: int) -> int:
     """Most bytes of a line: escapes make a text up to three times as long, and there are other keys."""
-    return 4 * document_bytes + 1_000_000
+    return 4 * document_bytes + OTHER_COLUMNS_BYTES
 
 
 def read_json_lines(blocks: TextBlocks, inspection: Inspection) -> Iterator[Row | RefusedRow]:

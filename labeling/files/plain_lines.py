@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 from labeling.files.blocks import TextBlocks
 from labeling.files.shapes import Inspection, RefusedRow, Row
-from labeling.files.text import raw_problem, raw_row, text_problem, too_large
+from labeling.files.text import OTHER_COLUMNS_BYTES, raw_problem, raw_row, text_problem, too_large
 
 
 def line_limit(document_bytes: int) -> int:
     """Most bytes of a line: UTF-16 takes up to twice the bytes of UTF-8."""
-    return 2 * document_bytes + 1_000_000
+    return 2 * document_bytes + OTHER_COLUMNS_BYTES
 
 
 def read_plain_lines(blocks: TextBlocks, inspection: Inspection) -> Iterator[Row | RefusedRow]:

@@ -8,6 +8,10 @@ from labeling.states import RefusalReason
 NAME_CHARACTERS = 512
 """Longest external id and gold label: an identifier, not a text; PostgreSQL indexes rows up to 2,700 bytes."""
 
+OTHER_COLUMNS_BYTES = 2_000_000
+"""Room for what stands beside the text in a row. More than a block (`blocks.BLOCK_BYTES`), so that where a block ends
+never decides about a line."""
+
 RAW_CHARACTERS = 10_000
 """How much of a refused row is kept."""
 
