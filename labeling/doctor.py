@@ -8,10 +8,10 @@ from django.utils import timezone
 from django_q.models import Schedule
 
 from batchsite.api_address import ApiAddressRefused, api_address
-from labeling import configuration, ledger, store
+from labeling import configuration, ledger
 from labeling.foundations import SCHEDULES
-from labeling.models import Batch, LabelingTask, ModelPrice
-from labeling.status import cluster
+from labeling.models import LabelingTask, ModelPrice
+from labeling.troubles import troubles
 
 
 def examine() -> list[str]:
@@ -30,15 +30,6 @@ def _database() -> Iterator[str]:
             yield "The database lacks migrations: run `python manage.py migrate`."
     except DatabaseError as error:
         yield f"The database does not answer: {str(error).strip().splitlines()[0]}"
-
-
-def _cluster() -> Iterator[str]:
-    alive = cluster(timezone.now())
-    silent = [queue for queue, beats in alive["queues"].items() if not beats]
-    if silent:
-        last = alive["last_beat"] or "never"
-        names = ", ".join(silent)
-        yield f"No worker of the queue {names} has beaten for three minutes (last beat: {last}): start `make run`."
 
 
 def _key() -> Iterator[str]:
@@ -66,15 +57,9 @@ def _schedules() -> Iterator[str]:
         yield f"The schedule {schedule.name!r} is not ours; a broken one stops all others."
 
 
-def _disk() -> Iterator[str]:
-    least = configuration.load().min_free_bytes
-    if store.free_bytes() < least:
-        yield f"Only {store.free_bytes():,} bytes of disk are free; below {least:,} imports and results wait."
-
-
-def _doubt() -> Iterator[str]:
-    for batch in Batch.objects.doubtful():
-        yield f"{batch} had no clear outcome ({batch.note}); it is frozen until it is settled."
+def _troubles() -> Iterator[str]:
+    for trouble in troubles(configuration.load(), timezone.now()):
+        yield trouble.sentence
 
 
 def _book() -> Iterator[str]:
@@ -83,4 +68,4 @@ def _book() -> Iterator[str]:
             yield f"The book does not balance: {identity.name}, but {identity.left} is not {identity.right}."
 
 
-_CHECKS: tuple[Callable[[], Iterator[str]], ...] = (_cluster, _key, _prices, _schedules, _disk, _doubt, _book)
+_CHECKS: tuple[Callable[[], Iterator[str]], ...] = (_troubles, _key, _prices, _schedules, _book)

@@ -30,6 +30,8 @@ TWIN_WATCH = timedelta(hours=24)
 CLOCK_SLACK = timedelta(minutes=15)
 """How far the API's clock and ours may differ; counts only where the newest known id is gone."""
 
+_IN_THE_AIR = (BatchState.SUBMITTING, BatchState.UNKNOWN)
+
 LINES_READ = 100
 """Lines of a candidate that are looked at for one that tells whose it is."""
 
@@ -100,10 +102,17 @@ def _note_candidates(batch: Batch, listed: list[MessageBatch]) -> None:
             "message_batch_id", flat=True
         )
     )
+    in_the_air = set(Batch.objects.filter(state__in=_IN_THE_AIR).values_list("request_total", flat=True))
     for mirror in newer:
-        if mirror.id not in ours and mirror.counts.total == batch.request_total:
+        if mirror.id in ours:
+            continue
+        if mirror.counts.total == batch.request_total:
             Candidate.objects.get_or_create(
                 batch=batch, message_batch_id=mirror.id, defaults={"created_at": mirror.created_at}
+            )
+        elif mirror.counts.total not in in_the_air:
+            Account.objects.filter(pk=batch.account_id).update(
+                foreign_batch_id=mirror.id, foreign_seen_at=mirror.created_at
             )
 
 

@@ -1,0 +1,136 @@
+"""What needs a person now: one closed list for the dashboard, `status`, `doctor` and alarms.
+
+Only what a person can change is here; what time or a retry settles is not.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Q
+
+from labeling import store
+from labeling.configuration import Configuration
+from labeling.models import Account, Batch, Candidate, Gate, LedgerCheck, StrayLine, Upload
+from labeling.states import BatchState, UploadState, Verdict
+from labeling.status import QUEUES, cluster
+
+EXPIRY_NEAR = timedelta(hours=3)
+"""A batch ends at the latest 24 hours after its creation; what it has not processed by then goes again."""
+
+UNFETCHED_AFTER = timedelta(hours=1)
+RESULTS_KEPT = timedelta(days=29)
+"""From the creation of the batch, by the API's documentation."""
+
+RESULTS_END_NEAR = timedelta(days=4)
+FOREIGN_SHOWN_FOR = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """`kind` is stable for machines; `subject` is like B-12 or U-3, empty for the whole house."""
+
+    kind: str
+    sentence: str
+    subject: str = ""
+    since: datetime | None = None
+
+
+def troubles(settings: Configuration, now: datetime) -> list[Trouble]:
+    """Every trouble, the gravest kind first; a fixed number of queries."""
+    return [trouble for look in _LOOKS for trouble in look(settings, now)]
+
+
+def _silent_workers(settings: Configuration, now: datetime) -> Iterator[Trouble]:
+    alive = cluster(now)
+    silent = [queue for queue in QUEUES if not alive["queues"][queue]]
+    if silent:
+        last = alive["last_beat"] or "never"
+        names = " and ".join(silent)
+        yield Trouble(
+            "silent_workers", f"No worker of the queue {names} has beaten for three minutes; last beat: {last}."
+        )
+
+
+def _unbalanced_book(settings: Configuration, now: datetime) -> Iterator[Trouble]:
+    check = LedgerCheck.objects.first()
+    if check and not check.holds:
+        wrong = "; ".join(identity["name"] for identity in check.identities if not identity["holds"])
+        yield Trouble("ledger", f"The book does not balance: {wrong}.", since=check.checked_at)
+
+
+def _low_disk(settings: Configuration, now: datetime) -> Iterator[Trouble]:
+    free = store.free_bytes()
+    if free < settings.min_free_bytes:
+        yield Trouble("disk", f"Only {free:,} bytes of disk are free: imports and results wait.")
+
+
+def _closed_gates(settings: Configuration, now: datetime) -> Iterator[Trouble]:
+    for gate in Gate.objects.filter(closed_at__isnull=False).select_related("task"):
+        scope = str(gate.task) if gate.task else "Everything"
+        yield Trouble(
+            f"paused_by_{gate.kind}", f"{scope} is paused by {gate.closed_by}: {gate.reason}", since=gate.closed_at
+        )
+
+
+def _doubt(settings: Configuration, now: datetime) -> Iterator[Trouble]:
+    for batch in Batch.objects.doubtful():
+        yield Trouble(
+            "doubt",
+            f"{batch} had no clear outcome and is frozen: {batch.note} Its {batch.request_total:,} documents wait.",
+            str(batch),
+            batch.doubt_since,
+        )
+    for twin in Candidate.objects.filter(verdict=Verdict.LATE_TWIN).select_related("batch"):
+        yield Trouble("late_twin", twin.batch.note, str(twin.batch), twin.decided_at)
+
+
+def _time(settings: Configuration, now: datetime) -> Iterator[Trouble]:
+    for batch in Batch.objects.at_the_api().filter(expires_at__lt=now + EXPIRY_NEAR):
+        yield Trouble(
+            "expiry_near",
+            f"{batch} runs out of time at {batch.expires_at:%H:%M} UTC; what is not processed by then goes again.",
+            str(batch),
+            batch.expires_at,
+        )
+    for batch in Batch.objects.filter(state=BatchState.ENDED, ended_at__lt=now - UNFETCHED_AFTER):
+        yield Trouble(
+            "not_fetched", f"{batch} ended and its results are not stored yet: {batch.note}", str(batch), batch.ended_at
+        )
+    not_stored = Q(state=BatchState.ENDED) | Q(state__in=(BatchState.IN_PROGRESS, BatchState.CANCELING))
+    for batch in Batch.objects.filter(not_stored, created_at__lt=now - RESULTS_KEPT + RESULTS_END_NEAR):
+        yield Trouble(
+            "results_end_near",
+            f"The results of {batch} are deleted 29 days after its creation.",
+            str(batch),
+            batch.created_at,
+        )
+
+
+def _imports(settings: Configuration, now: datetime) -> Iterator[Trouble]:
+    for upload in Upload.objects.filter(state=UploadState.IMPORTING).exclude(error=""):
+        yield Trouble("import", f"The import of {upload} stands still: {upload.error}", f"U-{upload.pk}")
+
+
+def _strangers(settings: Configuration, now: datetime) -> Iterator[Trouble]:
+    for batch in Batch.objects.filter(pk__in=StrayLine.objects.values("batch").distinct()):
+        yield Trouble("stray_lines", f"{batch} brought result lines that answer none of its requests.", str(batch))
+    for account in Account.objects.filter(foreign_seen_at__gt=now - FOREIGN_SHOWN_FOR):
+        yield Trouble(
+            "foreign_batches",
+            f"Another program sends batches in the workspace of {account} (last: {account.foreign_batch_id}); "
+            "give Nightshift a workspace of its own.",
+            since=account.foreign_seen_at,
+        )
+
+
+_LOOKS: tuple[Callable[[Configuration, datetime], Iterator[Trouble]], ...] = (
+    _silent_workers,
+    _unbalanced_book,
+    _low_disk,
+    _closed_gates,
+    _doubt,
+    _time,
+    _imports,
+    _strangers,
+)
