@@ -9,28 +9,23 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
-from django_q.models import OrmQ, Success
+from django_q.models import Success
 from django_q.tasks import async_task
 
-from labeling import configuration, heartbeat
+from labeling import configuration, faults, heartbeat
 from labeling import ledger as book
 from labeling.heartbeat import beating
 from labeling.models import Batch, Document, Heartbeat, LedgerCheck, Upload
 from labeling.states import BatchState, UploadState, Way
 from labeling.transitions import tallies
+from labeling.waking import TICKS, wake
 
-TICKS, BULK, URGENT = "ticks", "bulk", "urgent"
+BULK, URGENT = "bulk", "urgent"
 LEASE = timedelta(minutes=3)
 """A row that was handed to a worker is handed out again after this, unless the worker renews it."""
 
 URGENT_RUN = timedelta(minutes=5)
 KEEP_SUCCESSES = timedelta(days=3)
-
-
-def wake() -> None:
-    """Tick at once instead of within the minute, because a person did something; one waiting tick is enough."""
-    if not OrmQ.objects.filter(key=TICKS, lock__lte=timezone.now()).count() > 5:
-        async_task("labeling.tasks.tick", cluster=TICKS)
 
 
 def tick() -> str:
@@ -57,6 +52,7 @@ def hand_out() -> int:
         *_leased(Batch.objects.filter(due, state=BatchState.BUILDING), "submit_batch"),
         *_leased(Batch.objects.filter(due, state=BatchState.ENDED), "ingest_batch"),
     )
+    faults.reach("hand out: leased")
     for name, pk in work:
         async_task(f"labeling.tasks.{name}", pk, cluster=BULK)
     if Document.objects.may_leave(now).filter(way=Way.URGENT).exists():

@@ -19,6 +19,7 @@ from pathlib import Path
 import httpx2
 import orjson
 
+from labeling import faults
 from labeling.batch_api.body import BodyUntil
 from labeling.batch_api.clients import asking_client, limits_of, new_client, paying_client, usable_address
 from labeling.batch_api.exchange import (
@@ -90,6 +91,7 @@ def create_batch(body: Path, *, deadline: datetime) -> Created:
         with new_client(usable_address(), limits=httpx2.Limits(), on_request=reader.watch) as client:
             limits = limits_of(reader.seconds_left(), write=reader.write_seconds)
             response = call(client, "POST", BATCHES, fault_of_create, content=reader, timeout=limits)
+    faults.reach("create: answered")
     batch = parsed_as(response, message_batch, Fault.UNCLEAR)
     return Created(batch, request_id_of(response), workspace_id_of(response))
 

@@ -9,6 +9,8 @@ from typing import BinaryIO, Self
 
 import httpx2
 
+from labeling import faults
+
 CHUNK_BYTES = 65_536
 WRITE_SECONDS = 30.0
 """How long one chunk of a body may take to leave."""
@@ -50,6 +52,7 @@ class BodyUntil:
         if chunk and left <= self.write_seconds:
             raise TimeoutError("the time for the create call was over before its body was sent")
         self._timeouts["read"] = max(left, 0.1)
+        faults.reach("create: body begun" if chunk else "create: body sent")
         return chunk
 
     def __iter__(self) -> Iterator[bytes]:

@@ -20,18 +20,33 @@ class Door(BaseCommand):
 
     requires_system_checks: list[str] = []
     exit_code = 0
+    _from_the_shell = False
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        self._from_the_shell = True
+        super().run_from_argv(argv)
 
     run: Callable[..., dict[str, Any]]
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            summary = self.run(**options)
-        except ImproperlyConfigured as error:
-            raise BadInput(str(error)) from error
+            summary = self._run(**options)
+        except BadInput as refusal:
+            if not self._from_the_shell:
+                raise
+            # Django would put the name of the class before the sentence.
+            self.say(str(refusal))
+            raise SystemExit(refusal.returncode) from None
         self.stdout.write(json.dumps(summary, ensure_ascii=False, default=str))
         if self.exit_code:
             self.stdout.flush()
             raise SystemExit(self.exit_code)
+
+    def _run(self, **options: Any) -> dict[str, Any]:
+        try:
+            return self.run(**options)
+        except ImproperlyConfigured as error:
+            raise BadInput(str(error)) from error
 
     def say(self, sentence: str) -> None:
         """Human words, and progress, on standard error."""

@@ -6,7 +6,7 @@ from datetime import datetime
 from django.db import connection, transaction
 from django.db.models import Sum
 
-from labeling import bodies, counts, custom_ids, nights
+from labeling import bodies, counts, custom_ids, faults, nights
 from labeling.configuration import Configuration, installation
 from labeling.models import Batch, Document, DocumentTally, Gate, LabelingTaskVersion, Night
 from labeling.states import BatchState, DocumentState, Way
@@ -30,6 +30,7 @@ def _night_in_force(settings: Configuration, now: datetime) -> Night:
     """The row of the night that was due last; one per local date, whoever asks first makes it."""
     date, due_at = nights.latest_due(now, settings.night, settings.zone)
     night, made = Night.objects.get_or_create(date=date, defaults={"due_at": due_at})
+    faults.reach("build: night known")
     if not made and night.due_at != due_at:
         # The hour of the night was changed after this date's night had been due.
         Night.objects.filter(pk=night.pk).update(due_at=due_at)
@@ -88,12 +89,14 @@ def _build_one(
         if not cut.requests:
             transaction.set_rollback(True)
             return None
+        faults.reach("build: claimed")
         batch.request_total, batch.body_bytes = cut.requests, cut.body_bytes + bodies.ENVELOPE_BYTES
         batch.save(update_fields=("request_total", "body_bytes"))
         batches.record(batch, "", BatchState.BUILDING, by="build", why=f"{cut.requests} documents, {way}")
         if night and night.left_at is None:
             Night.objects.filter(pk=night.pk, left_at__isnull=True).update(left_at=now)
             night.left_at = now
+    faults.reach("build: committed")
     return batch
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from labeling import activity, counts
+from labeling import activity, counts, faults
 from labeling.configuration import Configuration
 from labeling.models import Canary, Document, LabelingTaskVersion, Request
 from labeling.states import CanaryState, DocumentState, FailureReason, Lane, Outcome, Way
@@ -49,6 +49,8 @@ def _send(version: LabelingTaskVersion, now: datetime) -> None:
         one = Document.objects.filter(pk=chosen)
         if one.get().way == Way.URGENT or documents.change_way(one, Way.URGENT):
             Canary.objects.create(version=version, document_id=chosen, sent_at=now)
+        faults.reach("canary: choosing")
+    faults.reach("canary: sent")
 
 
 def _read(canary: Canary, now: datetime) -> None:
@@ -59,6 +61,7 @@ def _read(canary: Canary, now: datetime) -> None:
         .order_by("-pk")
         .first()
     )
+    faults.reach("canary: read")
     result = getattr(request, "result", None)
     if result and result.failure_reason in _REFUSED:
         _fail(canary, result.answer or result.failure_reason, now)
@@ -66,6 +69,7 @@ def _read(canary: Canary, now: datetime) -> None:
         Canary.objects.filter(pk=canary.pk).update(state=CanaryState.PROVED, decided_at=now)
     else:
         _give_up_if_lost(canary)
+    faults.reach("canary: decided")
 
 
 def _give_up_if_lost(canary: Canary) -> None:
@@ -84,3 +88,4 @@ def _fail(canary: Canary, why: str, now: datetime) -> None:
         sentence = f"The canary of {canary.version} failed: {why}"
         if gates.close_gate(task, by="canary", kind="canary", reason=sentence):
             activity.record("canary", sentence, f"task:{task.slug}")
+        faults.reach("canary: failing")

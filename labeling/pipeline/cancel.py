@@ -10,7 +10,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from labeling import activity
+from labeling import activity, faults
 from labeling.models import Batch
 from labeling.states import BatchState
 from labeling.transitions import batches, documents
@@ -34,6 +34,7 @@ def request_cancel(batch: Batch, *, by: Any, withdraw: bool) -> bool:
         if changed:
             after = "withdrawn" if withdraw else "queued again"
             activity.record(by, f"Canceled {batch}; what is not finished is {after}", str(batch))
+        faults.reach("cancel: wished")
     return changed
 
 
@@ -45,12 +46,14 @@ def ask_for_cancels() -> int:
     wished = Batch.objects.filter(state=BatchState.IN_PROGRESS, cancel_requested_at__isnull=False)
     for batch in wished:
         try:
+            faults.reach("cancel: asking")
             batch_api.cancel_batch(str(batch.message_batch_id))
         except batch_api.ApiError as error:
             # It may have ended meanwhile; the poll finds out.
             log.warning("cancel of %s: %s", batch, error.message)
             Batch.objects.filter(pk=batch.pk).update(note=f"The cancel was not accepted yet: {error.message}")
             continue
+        faults.reach("cancel: answered")
         batches.move(batch, BatchState.IN_PROGRESS, BatchState.CANCELING, by=batch.cancel_requested_by)
         asked += 1
     return asked

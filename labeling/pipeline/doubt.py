@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Q
 
-from labeling import activity, batch_api, custom_ids
+from labeling import activity, batch_api, custom_ids, faults
 from labeling.batch_api import ApiError, MessageBatch
 from labeling.configuration import Configuration, installation
 from labeling.judge import read_line
@@ -50,6 +50,7 @@ def settle_doubt(settings: Configuration, now: datetime) -> int:
         except ApiError as error:
             Batch.objects.filter(pk__in=[b.pk for b in watched]).update(note=f"Looking for it failed: {error.message}")
             return 0
+        faults.reach("doubt: listed")
         return sum(_settle(batch, listed, account, settings, now) for batch in watched)
 
 
@@ -83,6 +84,7 @@ def _settle(batch: Batch, listed: list[MessageBatch], account: Account, settings
         )
         return False
     _note_candidates(batch, listed)
+    faults.reach("doubt: candidates noted")
     mirrors = {mirror.id: mirror for mirror in listed}
     for candidate in batch.candidates.filter(verdict=Verdict.WATCHED):
         mirror = mirrors.get(candidate.message_batch_id)
@@ -136,6 +138,7 @@ def _decide(batch: Batch, candidate: Candidate, mirror: MessageBatch, now: datet
     except ApiError as error:
         log.warning("candidate %s of %s: %s", candidate.message_batch_id, batch, error.message)
         return
+    faults.reach("doubt: lines read")
     if verdict is Verdict.OURS and batch.state == BatchState.ABSENT:
         verdict = Verdict.LATE_TWIN
     with transaction.atomic():
@@ -146,6 +149,8 @@ def _decide(batch: Batch, candidate: Candidate, mirror: MessageBatch, now: datet
         )
         if verdict is Verdict.LATE_TWIN:
             _warn_of_twin(batch, mirror)
+        faults.reach("doubt: deciding")
+    faults.reach("doubt: decided")
 
 
 def _whose(batch: Batch, message_batch_id: str) -> tuple[Verdict, str]:
@@ -201,6 +206,8 @@ def _declare_absent(batch: Batch, settings: Configuration) -> bool:
             return False
         documents.release_unsent(batch=batch)
         activity.record("recover", f"{batch} never reached the API; its documents go again", str(batch))
+        faults.reach("doubt: declaring absent")
+    faults.reach("doubt: declared absent")
     return True
 
 

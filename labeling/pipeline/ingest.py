@@ -6,13 +6,18 @@ batch is ingested only when every request of ours has its line, or four clean do
 
 import hashlib
 import logging
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
 
-from labeling import batch_api, custom_ids, store
+from labeling import batch_api, custom_ids, faults, store
+from labeling.ahead import read_ahead
+from labeling.answers import storable
 from labeling.batch_api import ApiError
 from labeling.configuration import Configuration, installation
 from labeling.judge import Judge, read_line, storable_line
@@ -47,40 +52,65 @@ def ingest(batch: Batch, settings: Configuration) -> bool:
             log.warning("results of %s: %s", batch, error.message)
             Batch.objects.filter(pk=batch.pk).update(note=f"Fetching the results failed: {error.message}")
             return False
+        faults.reach("ingest: downloaded")
         lacking = Request.objects.filter(batch=batch, outcome=Outcome.OPEN)
         if lacking.exists() and not _may_be_given_up(batch):
             return False
         documents.end_without_answer(lacking.values_list("pk", flat=True), Outcome.MISSING, FailureReason.MISSING)
+        faults.reach("ingest: lacking ended")
         return _finish(batch)
 
 
 def _download(batch: Batch, settings: Configuration) -> None:
-    """One pass over the result lines, stored chunk by chunk."""
+    """One pass over the result lines; while a chunk is stored, the next one is fetched and read."""
     own, judge, booking = installation(), _judge(batch, settings), _booking(batch, settings)
-    chunk: dict[int, Reading] = {}
-    size = 0
     with batch_api.result_lines(str(batch.message_batch_id)) as lines:
-        for line in lines:
-            read = read_line(line)
-            custom_id = custom_ids.parse(read[0], own) if read else None
-            if read is None or custom_id is None or custom_id.token != batch.token:
-                _keep_aside(
-                    batch, line, "" if read is None else str(read[0]), "unreadable" if read is None else "foreign"
-                )
-                continue
-            if custom_id.document_id in chunk or len(chunk) >= CHUNK_LINES or size >= CHUNK_BYTES:
+        faults.reach("ingest: stream open")
+        with closing(read_ahead(_chunks(lines, own, batch.token, judge))) as chunks:
+            for chunk in chunks:
                 _store(batch, chunk, booking)
-                size = 0
-            chunk[custom_id.document_id] = judge.result(custom_id.document_id, read[1], storable_line(line))
-            size += len(line)
-    _store(batch, chunk, booking)
 
 
-def _store(batch: Batch, chunk: dict[int, Reading], booking: Booking) -> None:
+@dataclass(slots=True)
+class _Chunk:
+    """Readings by document, so that each is there once, and the lines that are not ours."""
+
+    readings: dict[int, Reading] = field(default_factory=dict)
+    strays: list[tuple[bytes, str, str]] = field(default_factory=list)
+    size: int = 0
+
+    def is_full(self) -> bool:
+        return len(self.readings) + len(self.strays) >= CHUNK_LINES or self.size >= CHUNK_BYTES
+
+
+def _chunks(lines: Iterator[bytes], own: str, token: str, judge: Judge) -> Iterator[_Chunk]:
+    """Read and judge lines; touches no row, because it runs beside the thread that stores."""
+    chunk = _Chunk()
+    for line in lines:
+        faults.reach("ingest: line read")
+        read = read_line(line)
+        custom_id = custom_ids.parse(read[0], own) if read else None
+        if chunk.is_full() or (custom_id and custom_id.document_id in chunk.readings):
+            yield chunk
+            chunk = _Chunk()
+        chunk.size += len(line)
+        if read is None:
+            chunk.strays.append((line, "", "unreadable"))
+        elif custom_id is None or custom_id.token != token:
+            chunk.strays.append((line, str(read[0]), "foreign"))
+        else:
+            reading = judge.result(custom_id.document_id, read[1], storable_line(line))
+            chunk.readings[custom_id.document_id] = reading
+    yield chunk
+
+
+def _store(batch: Batch, chunk: _Chunk, booking: Booking) -> None:
     now = timezone.now()
-    results.settle([chunk[document_id] for document_id in sorted(chunk)], booking, now)
+    for line, custom_id, why in chunk.strays:
+        _keep_aside(batch, line, custom_id, why)
+    results.settle([chunk.readings[document_id] for document_id in sorted(chunk.readings)], booking, now)
     Batch.objects.filter(pk=batch.pk).update(lease_until=now + LEASE)
-    chunk.clear()
+    faults.reach("ingest: chunk stored")
 
 
 def _judge(batch: Batch, settings: Configuration) -> Judge:
@@ -113,7 +143,7 @@ def _keep_aside(batch: Batch, line: bytes, custom_id: str, why: str) -> None:
     StrayLine.objects.get_or_create(
         batch=batch,
         line_sha256=hashlib.sha256(line).hexdigest(),
-        defaults={"custom_id": custom_id[:200].replace("\0", ""), "why": why, "line": storable_line(line)},
+        defaults={"custom_id": storable(custom_id[:200]), "why": why, "line": storable_line(line)},
     )
 
 
@@ -128,6 +158,7 @@ def _may_be_given_up(batch: Batch) -> bool:
         not_before=again_at,
         note="The results lacked some of our requests; they are read again.",
     )
+    faults.reach("ingest: lack counted")
     return False
 
 

@@ -8,6 +8,7 @@ import hashlib
 import logging
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -17,13 +18,14 @@ from django.db import transaction
 from django.utils import timezone
 
 from labeling import nights, store
+from labeling.ahead import read_ahead
 from labeling.configuration import Configuration
 from labeling.files import FileRefused, Inspection, ReadOptions, RefusedRow, Row, inspect, read_rows
 from labeling.locks import only_one
 from labeling.models import LabelingTaskVersion, Upload
 from labeling.states import UploadState, Way
 from labeling.transitions import uploads
-from labeling.transitions.imports import ImportTaken, store_rows
+from labeling.transitions.imports import ImportTaken, Incoming, incoming, store_rows
 
 log = logging.getLogger(__name__)
 
@@ -133,7 +135,8 @@ def import_rows(upload: Upload, settings: Configuration) -> bool:
             _import_the_rest(upload, settings)
         except (FileRefused, store.DiskLow, OSError) as fault:
             sentence = fault.strerror or str(fault) if isinstance(fault, OSError) else str(fault)
-            Upload.objects.filter(pk=upload.pk).update(error=sentence)
+            # A fault with a sentence did not end its worker, so it does not count as a try.
+            Upload.objects.filter(pk=upload.pk).update(error=sentence, import_tries=upload.import_tries)
             log.warning("import of %s stands still: %s", upload, sentence)
             return False
         except ImportTaken:
@@ -150,7 +153,7 @@ def read_options(upload: Upload, settings: Configuration) -> ReadOptions:
 def _may_try(upload: Upload) -> bool:
     """Counted before the work: an import that ends its worker again and again is set aside."""
     if upload.import_tries >= MOST_TRIES:
-        Upload.objects.filter(pk=upload.pk, error="").update(
+        Upload.objects.filter(pk=upload.pk).update(
             error=f"The import was interrupted {MOST_TRIES} times and was set aside."
         )
         return False
@@ -162,18 +165,22 @@ def _import_the_rest(upload: Upload, settings: Configuration) -> None:
     path = _path(upload)
     inspection = inspect(path, upload.file_name, read_options(upload, settings))
     rest = islice(read_rows(path, inspection), upload.rows, None)
-    for rows, refused in _chunks(rest):
-        store_rows(upload, rows, refused)
+    with closing(read_ahead(_chunks(rest))) as chunks:
+        for rows, refused in chunks:
+            store_rows(upload, rows, refused)
 
 
-def _chunks(items: Iterator[Row | RefusedRow]) -> Iterator[tuple[list[Row], list[RefusedRow]]]:
-    """Chunks bounded by rows and by characters, so that neither many nor huge rows fill the memory."""
-    rows: list[Row] = []
+def _chunks(items: Iterator[Row | RefusedRow]) -> Iterator[tuple[list[Incoming], list[RefusedRow]]]:
+    """Chunks bounded by rows and by characters, so that neither many nor huge rows fill the memory.
+
+    Touches no row of the database, because it runs beside the thread that stores.
+    """
+    rows: list[Incoming] = []
     refused: list[RefusedRow] = []
     size = 0
     for item in items:
         if isinstance(item, Row):
-            rows.append(item)
+            rows.append(incoming(item))
             size += len(item.text)
         else:
             refused.append(item)

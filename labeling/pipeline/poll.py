@@ -8,13 +8,16 @@ from datetime import datetime, timedelta
 
 from django.db.models import Q
 
-from labeling import batch_api
+from labeling import batch_api, faults
 from labeling.batch_api import ApiError, MessageBatch
 from labeling.configuration import Configuration
 from labeling.models import Account, Batch
 from labeling.pipeline.accounts import account_of_key
 from labeling.states import BatchState, ProcessingStatus
 from labeling.transitions import batches
+
+LONGEST_STATUS = 12
+"""Characters of the API's word that the row has room for; a word that is not known yet may be longer."""
 
 
 def poll_due(settings: Configuration, now: datetime) -> int:
@@ -28,6 +31,7 @@ def poll_due(settings: Configuration, now: datetime) -> int:
         # Pushed into the future first, so that neither two ticks nor a batch that raises poll in a circle.
         if not Batch.objects.filter(pk=batch.pk, next_poll_at=batch.next_poll_at).update(next_poll_at=again_at):
             continue
+        faults.reach("poll: taken")
         account = account or _account()
         if account and batch.account_id != account.pk:
             note = f"It was sent with {batch.account}; the key in use belongs to {account}, so it is not polled."
@@ -55,10 +59,14 @@ def poll(batch: Batch, now: datetime) -> None:
     except ApiError as error:
         Batch.objects.filter(pk=batch.pk).update(note=f"The last poll failed: {error.message}", polled_at=now)
         return
-    Batch.objects.filter(pk=batch.pk).update(
+    faults.reach("poll: answered")
+    # An answer that was under way while the batch moved on is older than what the row says.
+    told = Batch.objects.filter(pk=batch.pk, state=batch.state).update(
         polled_at=now,
         note="",
-        processing_status=mirror.processing_status,
+        processing_status=mirror.processing_status[:LONGEST_STATUS],
+        created_at=mirror.created_at,
+        created_at=mirror.created_at,
         expires_at=mirror.expires_at,
         processing=mirror.counts.processing,
         succeeded=mirror.counts.succeeded,
@@ -66,7 +74,9 @@ def poll(batch: Batch, now: datetime) -> None:
         canceled=mirror.counts.canceled,
         expired=mirror.counts.expired,
     )
-    _follow(batch, mirror, now)
+    faults.reach("poll: mirrored")
+    if told:
+        _follow(batch, mirror, now)
 
 
 def _follow(batch: Batch, mirror: MessageBatch, now: datetime) -> None:

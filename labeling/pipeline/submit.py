@@ -11,13 +11,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from django.db import close_old_connections, connection, transaction
+from django.db.models import Q
 from django.utils import timezone
 
-from labeling import batch_api, bodies, custom_ids, store
+from labeling import batch_api, bodies, custom_ids, faults, store
 from labeling.batch_api import ApiError, Fault
 from labeling.configuration import Configuration, installation
 from labeling.locks import only_one
-from labeling.models import Batch, Request
+from labeling.models import Batch, Gate, Request
 from labeling.pipeline.accounts import account_in_use
 from labeling.rules import SPEND_LIMIT_CODES
 from labeling.states import BatchState
@@ -27,21 +28,32 @@ log = logging.getLogger(__name__)
 
 FIRST_PAUSE = timedelta(seconds=60)
 LONGEST_PAUSE = timedelta(hours=1)
-_TASK_STATUSES = frozenset({400, 404})
+_TASK_STATUSES = frozenset({400, 404, 413})
+LONGEST_STATUS = 12
+"""Characters of the API's word that the row has room for; a word that is not known yet may be longer."""
 
 
 def submit(batch: Batch, settings: Configuration) -> bool:
     """Send one building batch; True if this call sent it or settled that it cannot go."""
     with only_one(f"submit {batch.pk}") as held:
-        if not held or not Batch.objects.filter(pk=batch.pk, state=BatchState.BUILDING).exists():
+        if not held or not _may_go(batch):
             return False
         with store.temporary_file("spool") as file:
             body = bodies.write(file, batch.version.spec, _requests(batch))
             file.flush()
+            faults.reach("submit: body written")
             if body.requests != batch.request_total:
                 raise RuntimeError(f"{batch} has {batch.request_total} requests, its body {body.requests}")
             Batch.objects.filter(pk=batch.pk).update(body_bytes=body.bytes, body_sha256=body.sha256)
+            faults.reach("submit: body noted")
             return _send(batch, Path(file.name), settings)
+
+
+def _may_go(batch: Batch) -> bool:
+    """Looked at before the body is written; the claim decides."""
+    due = Q(not_before__isnull=True) | Q(not_before__lte=timezone.now())
+    closed = Gate.objects.filter(Q(task=None) | Q(task=batch.version.task_id), closed_at__isnull=False)
+    return Batch.objects.filter(due, pk=batch.pk, state=BatchState.BUILDING).exists() and not closed.exists()
 
 
 def _requests(batch: Batch) -> Iterator[tuple[str, str]]:
@@ -63,9 +75,12 @@ def _send(batch: Batch, body: Path, settings: Configuration) -> bool:
     try:
         newest = next(batch_api.list_batches(limit=1), None)
     except ApiError as error:
-        # Nothing was claimed or sent yet: whatever it was, the batch may simply wait.
+        # Nothing was claimed or sent yet, so the batch may simply wait: for its time, or for a person.
         Batch.objects.filter(pk=batch.pk).update(not_before=_pause_until(batch, error), note=error.message)
+        if error.fault is Fault.PERMANENT:
+            gates.close_gate(None, by="submit", kind="refusal", reason=f"The API refused a question: {error.message}")
         return False
+    faults.reach("submit: newest known")
     account = account_in_use(newest.workspace_id if newest else "")
     now = timezone.now()
     deadline = now + timedelta(seconds=settings.create_timeout_seconds)
@@ -74,8 +89,10 @@ def _send(batch: Batch, body: Path, settings: Configuration) -> bool:
     ):
         return False
     try:
+        faults.reach("submit: claimed")
         created = batch_api.create_batch(body, deadline=deadline)
     except ApiError as error:
+        faults.reach("submit: refused")
         close_old_connections()
         _settle_refusal(batch, error)
         return True
@@ -86,7 +103,7 @@ def _send(batch: Batch, body: Path, settings: Configuration) -> bool:
 
 def _record_created(batch: Batch, created: batch_api.Created, settings: Configuration) -> None:
     mirror = created.batch
-    batches.move(
+    recorded = batches.move(
         batch,
         BatchState.SUBMITTING,
         BatchState.IN_PROGRESS,
@@ -95,13 +112,17 @@ def _record_created(batch: Batch, created: batch_api.Created, settings: Configur
         account=account_in_use(created.workspace_id),
         message_batch_id=mirror.id,
         create_request_id=created.request_id,
-        processing_status=mirror.processing_status,
+        processing_status=mirror.processing_status[:LONGEST_STATUS],
         created_at=mirror.created_at,
         expires_at=mirror.expires_at,
         processing=mirror.counts.processing,
         next_poll_at=timezone.now() + timedelta(seconds=settings.poll_seconds),
         note="",
     )
+    if not recorded:
+        # Frozen meanwhile, because the answer came after the deadline: whoever settles it is told the id.
+        log.warning("%s was created as %s after its deadline", batch, mirror.id)
+        Batch.objects.filter(pk=batch.pk).update(note=f"The answer came too late: it was created as {mirror.id}.")
 
 
 def _settle_refusal(batch: Batch, error: ApiError) -> None:
@@ -161,7 +182,7 @@ def _halve(batch: Batch, error: ApiError) -> None:
             token=custom_ids.new_token(),
             request_total=batch.request_total - half,
         )
-        batches.move(
+        halved = batches.move(
             batch,
             BatchState.SUBMITTING,
             BatchState.BUILDING,
@@ -170,8 +191,12 @@ def _halve(batch: Batch, error: ApiError) -> None:
             request_total=half,
             **_NOT_CLAIMED,
         )
+        if not halved:
+            transaction.set_rollback(True)
+            return
         batches.record(twin, "", BatchState.BUILDING, by="submit", why=f"second half of {batch}")
         documents.move_requests(batch, twin, first_of_second, installation=installation())
+        faults.reach("submit: halving")
 
 
 def _pause_until(batch: Batch, error: ApiError) -> datetime:

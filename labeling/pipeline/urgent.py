@@ -15,7 +15,7 @@ import orjson
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from labeling import batch_api, prompts
+from labeling import batch_api, faults, prompts
 from labeling.answers import loads
 from labeling.batch_api import Answered, ApiError, Fault
 from labeling.configuration import Configuration, installation
@@ -59,12 +59,14 @@ def drain(settings: Configuration, *, until: datetime | None = None) -> int:
             if claiming:
                 claimed = _claim(settings, account, settings.urgent_concurrency - len(open_calls))
                 claiming = bool(claimed or open_calls)
+                faults.reach("urgent: claimed")
                 for claim, params in _with_params(claimed, versions):
                     open_calls.add(pool.submit(_call, claim, params))
             if open_calls:
                 done, open_calls = wait(open_calls, return_when=FIRST_COMPLETED)
                 calls = [future.result() for future in done]
                 booked += _book(calls, versions, account, settings)
+                faults.reach("urgent: booked")
                 claiming = claiming and not _must_wait(calls)
     return booked
 
@@ -105,8 +107,11 @@ def _with_params(claimed: list[Claimed], versions: dict[int, LabelingTaskVersion
 
 def _call(claimed: Claimed, params: bytes) -> _Call:
     """One real-time call; runs in a thread and touches no row."""
+    faults.reach("urgent: calling")
     try:
-        return _Call(claimed, answer=batch_api.send_message(params, timeout=CALL_TIMEOUT.total_seconds()))
+        answer = batch_api.send_message(params, timeout=CALL_TIMEOUT.total_seconds())
+        faults.reach("urgent: answered")
+        return _Call(claimed, answer=answer)
     except ApiError as error:
         return _Call(claimed, error=error)
 
@@ -158,6 +163,7 @@ def _settle_faults(version: LabelingTaskVersion, calls: list[_Call]) -> list[Rea
             gates.close_gate(
                 scope, by="urgent", kind="refusal", reason=f"A real-time call was refused: {call.error.message}"
             )
+        faults.reach("urgent: fault settled")
     return []
 
 

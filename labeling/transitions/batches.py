@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from labeling import faults
 from labeling.models import Account, Batch, BatchEvent
 from labeling.states import BatchState
 
@@ -17,6 +18,8 @@ def move(batch: Batch, source: BatchState, target: BatchState, *, by: str, why: 
         if not Batch.objects.filter(pk=batch.pk, state=source).update(state=target, **fields):
             return False
         record(batch, source, target, by=by, why=why)
+        faults.reach(f"batch {target}: moving")
+    faults.reach(f"batch {target}: moved")
     batch.refresh_from_db()
     return True
 
@@ -53,5 +56,6 @@ def claim_create(batch: Batch, account: Account, *, deadline: datetime, now: dat
             if not cursor.rowcount:
                 return False
         record(batch, BatchState.BUILDING, BatchState.SUBMITTING, by="submit", why=f"until {deadline:%H:%M:%S} UTC")
+        faults.reach("submit: claiming")
     batch.refresh_from_db()
     return True

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from labeling import custom_ids
+from labeling import custom_ids, faults
 from labeling.models import Batch, Document
 from labeling.querysets import DocumentQuerySet
 from labeling.states import DocumentState, FailureReason, Outcome, Way
@@ -145,7 +145,9 @@ def claim_urgent(
                 "gate_tasks": list(gate_tasks),
             },
         )
-        return [Claimed(*row) for row in cursor.fetchall()]
+        claimed = [Claimed(*row) for row in cursor.fetchall()]
+        faults.reach("urgent: claiming")
+    return claimed
 
 
 def release_unsent(
@@ -229,13 +231,14 @@ def follow_leaders(leader_ids: Sequence[int]) -> int:
         return int(cursor.rowcount)
 
 
-def change_way(documents: DocumentQuerySet, way: Way, *, upload_ids: Sequence[int] = ()) -> int:
+def change_way(documents: DocumentQuerySet, way: Way) -> int:
     """Another way to leave for documents that still wait. A copy pulls its queued leader along.
 
-    Guarded by the state: a document that a batch or a call has claimed keeps its way.
+    Guarded by the state: a document that a batch or a call has claimed keeps its way. The guard stands
+    outside of the subquery, where it is looked at again after a wait for the row.
     """
     now = timezone.now()
-    waiting = documents.waiting().exclude(way=way)
+    waiting = Document.objects.waiting().exclude(way=way).filter(pk__in=documents.values("pk"))
     with transaction.atomic():
         leaders = (
             Document.objects.waiting().exclude(way=way).filter(pk__in=waiting.exclude(leader=None).values("leader"))
@@ -270,4 +273,5 @@ def queue_again(documents: DocumentQuerySet, way: Way) -> int:
 
 def close_failures(documents: DocumentQuerySet, reason: str) -> int:
     """A person decided not to send them again; they stay failed and leave the list of decisions."""
-    return documents.need_a_person().update(closed_at=timezone.now(), closed_reason=reason)
+    failed = Document.objects.need_a_person().filter(pk__in=documents.values("pk"))
+    return failed.update(closed_at=timezone.now(), closed_reason=reason)

@@ -1,18 +1,19 @@
 """Rows of a file become documents: each chunk whole or not at all, copies found on the way.
 
 The first document of a text under a version is its leader; the unique index decides between two
-imports that race. Leaders go in ordered by hash, so that two imports never wait for each other in
-a circle.
+imports that race. Leaders go in ordered by hash, and are pulled along ordered by id, so that two imports
+never wait for each other in a circle.
 """
 
+import json
 from collections.abc import Sequence
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from django.db import connection, transaction
 
-from labeling.files import RefusedRow, Row
+from labeling.files import JsonValue, RefusedRow, Row
 from labeling.models import Upload
 
 _CREATE_INCOMING = """
@@ -39,11 +40,16 @@ _COPIES = """
 """
 
 _PULL_LEADERS_ALONG = """
+    WITH slower AS MATERIALIZED (
+        SELECT l.id FROM labeling_document l
+        WHERE l.version_id = %(version)s AND l.leader_id IS NULL AND l.state = 'queued'
+            AND l.sha256 IN (SELECT sha256 FROM incoming)
+            AND array_position(ARRAY['tonight', 'now', 'urgent'], l.way::text)
+              < array_position(ARRAY['tonight', 'now', 'urgent'], %(way)s)
+        ORDER BY l.id FOR UPDATE
+    )
     UPDATE labeling_document l SET way = %(way)s, queued_at = now(), not_before = NULL
-    FROM incoming i
-    WHERE l.version_id = %(version)s AND l.sha256 = i.sha256 AND l.leader_id IS NULL AND l.state = 'queued'
-        AND array_position(ARRAY['tonight', 'now', 'urgent'], l.way::text)
-          < array_position(ARRAY['tonight', 'now', 'urgent'], %(way)s)
+    FROM slower WHERE l.id = slower.id
 """
 
 _COUNT = """
@@ -57,7 +63,26 @@ class ImportTaken(Exception):
     """Another worker imports the same upload, or it is not to be imported any more."""
 
 
-def store_rows(upload: Upload, rows: Sequence[Row], refused: Sequence[RefusedRow]) -> None:
+class Incoming(NamedTuple):
+    """A row as it is stored: what can be made without the database is made already."""
+
+    number: int
+    sha256: bytes
+    encoded_bytes: int
+    external_id: str
+    text: str
+    gold_label: str
+    metadata: str
+
+
+def incoming(row: Row) -> Incoming:
+    digest = sha256(row.text.encode()).digest()
+    return Incoming(
+        row.number, digest, len(orjson.dumps(row.text)), row.external_id, row.text, row.gold_label, _json(row.metadata)
+    )
+
+
+def store_rows(upload: Upload, rows: Sequence[Incoming], refused: Sequence[RefusedRow]) -> None:
     """Store the next rows of an importing upload and count them, in one transaction.
 
     Raises ImportTaken, and stores nothing, if the upload moved on since `upload` was read.
@@ -65,16 +90,15 @@ def store_rows(upload: Upload, rows: Sequence[Row], refused: Sequence[RefusedRow
     with transaction.atomic(), connection.cursor() as cursor:
         ids = _reserve_ids(len(rows))
         cursor.execute(_CREATE_INCOMING)
+        cursor.execute("DELETE FROM incoming")
         with cursor.copy("COPY incoming (id, row_number, sha256, encoded_bytes) FROM STDIN") as copy:
             for document_id, row in zip(ids, rows, strict=True):
-                digest = sha256(row.text.encode()).digest()
-                copy.write_row((document_id, row.number, digest, len(orjson.dumps(row.text))))
+                copy.write_row((document_id, row.number, row.sha256, row.encoded_bytes))
         with cursor.copy(
             "COPY labeling_documenttext (document_id, external_id, text, gold_label, metadata) FROM STDIN"
         ) as copy:
             for document_id, row in zip(ids, rows, strict=True):
-                metadata = orjson.dumps(row.metadata).decode() if row.metadata else "{}"
-                copy.write_row((document_id, row.external_id, row.text, row.gold_label, metadata))
+                copy.write_row((document_id, row.external_id, row.text, row.gold_label, row.metadata))
         with cursor.copy(
             "COPY labeling_refusedrow (upload_id, row_number, line_number, reason, sentence, raw) FROM STDIN"
         ) as copy:
@@ -96,6 +120,16 @@ def store_rows(upload: Upload, rows: Sequence[Row], refused: Sequence[RefusedRow
         if not cursor.rowcount:
             raise ImportTaken(f"upload {upload.pk} moved on")
     upload.rows += len(rows) + len(refused)
+
+
+def _json(metadata: dict[str, JsonValue]) -> str:
+    """Integers beyond 64 bits are data too; only the standard library writes them."""
+    if not metadata:
+        return "{}"
+    try:
+        return orjson.dumps(metadata).decode()
+    except TypeError:
+        return json.dumps(metadata, ensure_ascii=False)
 
 
 def _reserve_ids(count: int) -> list[int]:

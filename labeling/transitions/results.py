@@ -12,6 +12,8 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from labeling import faults
+from labeling.answers import storable
 from labeling.pricing import Usage
 from labeling.states import DocumentState, Outcome
 
@@ -118,18 +120,19 @@ class Reading:
     paid_usd: Decimal | None = None
 
     def columns(self) -> tuple[object, ...]:
+        """As PostgreSQL can keep them: words of the API may be any text."""
         u = self.usage
         return (
             self.document_id,
             self.outcome.value,
-            self.result_type,
-            self.stop_reason,
+            storable(self.result_type),
+            storable(self.stop_reason),
             self.error_type,
             self.usable,
             self.goes_again,
             self.failure_reason,
             self.answer,
-            self.model,
+            storable(self.model),
             self.api_request_id,
             u.input_tokens,
             u.cache_write_5m_tokens,
@@ -179,6 +182,7 @@ def settle(readings: Sequence[Reading], booking: Booking, now: datetime) -> int:
     }
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_CREATE_READING)
+        cursor.execute("DELETE FROM reading")
         with cursor.copy(f"COPY reading ({_COLUMNS}) FROM STDIN") as copy:
             for reading in readings:
                 copy.write_row(reading.columns())
@@ -187,4 +191,6 @@ def settle(readings: Sequence[Reading], booking: Booking, now: datetime) -> int:
         if booking.batch_id is not None and len(moved) < len(readings):
             cursor.execute(_STRAY, parameters)
         follow_leaders(moved)
+        faults.reach("results: settled")
+    faults.reach("results: committed")
     return len(moved)

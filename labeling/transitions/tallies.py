@@ -2,6 +2,8 @@
 
 from django.db import connection, transaction
 
+from labeling import faults
+
 _KEYS = {
     "labeling_documenttally": (("upload_id", "version_id", "state", "way"), ("documents",)),
     "labeling_requesttally": (("batch_id", "lane", "outcome"), ("requests",)),
@@ -28,3 +30,5 @@ def fold() -> None:
                 HAVING {" OR ".join(f"sum({name}) <> 0" for name in sums)}
                 """
             )
+        faults.reach("tallies: folding")
+    faults.reach("tallies: folded")

@@ -5,8 +5,9 @@ from typing import Any
 
 from django.db import close_old_connections
 
-from labeling import configuration, tasks
+from labeling import configuration
 from labeling.management.base import Door
+from labeling.waking import wake
 
 SLOWEST = 60.0
 """Seconds: the schedules tick every minute by themselves."""
@@ -28,7 +29,7 @@ class Command(Door):
         while not stop.is_set():
             pause = max(0.2, every or configuration.load().poll_seconds)
             if pause < SLOWEST:
-                tasks.wake()
+                wake()
                 ticks += 1
             close_old_connections()
             stop.wait(min(pause, SLOWEST))

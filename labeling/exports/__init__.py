@@ -1,0 +1,26 @@
+"""The export room: what is known about every document, as a file. It reads and never writes rows.
+
+    rows        a task or an upload   -> one dict per document that is not withdrawn, in import order
+    write       a file, a format      -> the same as CSV, JSONL or XLSX, with a Summary
+    stream      a format              -> the same in pieces, for a download
+    original    an upload             -> its own columns in their own order, plus label, state and reason
+
+Everything streams: memory holds one page of documents, however many there are.
+"""
+
+from labeling.exports.files import CONTENT_TYPES, Format, Summary, stream, write
+from labeling.exports.own_columns import original, original_format, original_name
+from labeling.exports.reading import COLUMNS, rows
+
+__all__ = [
+    "COLUMNS",
+    "CONTENT_TYPES",
+    "Format",
+    "Summary",
+    "original",
+    "original_format",
+    "original_name",
+    "rows",
+    "stream",
+    "write",
+]
