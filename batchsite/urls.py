@@ -1,0 +1,21 @@
+"""Signing in, the admin, and below them the product."""
+
+from importlib.util import find_spec
+
+from django.contrib import admin
+from django.contrib.auth import views as auth
+from django.urls import URLPattern, URLResolver, include, path
+
+from batchsite.health import healthz
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("healthz", healthz, name="healthz"),
+    path("login", auth.LoginView.as_view(redirect_authenticated_user=True), name="login"),
+    path("logout", auth.LogoutView.as_view(), name="logout"),
+    path("password", auth.PasswordChangeView.as_view(), name="password_change"),
+    path("password/done", auth.PasswordChangeDoneView.as_view(), name="password_change_done"),
+    path("admin/", admin.site.urls),
+]
+
+if find_spec("labeling.urls"):
+    urlpatterns.append(path("", include("labeling.urls")))
