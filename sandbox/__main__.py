@@ -21,6 +21,7 @@ from sandbox.batches import Batches
 from sandbox.behavior import Behavior
 from sandbox.clock import Clock
 from sandbox.exchange import Sandbox
+from sandbox.faults import Faults
 from sandbox.server import Server
 from sandbox.settings import Settings, SettingsError, read_settings
 from sandbox.store import StateInUseError, Store
@@ -56,7 +57,8 @@ def build(settings: Settings) -> Sandbox:
     behavior = Behavior(settings, store)
     desk = AnswerDesk()
     batches = Batches(store, account, desk, behavior, clock)
-    return Sandbox(settings, clock, store, account, behavior, desk, batches)
+    faults = Faults(settings.faults, store, behavior, clock)
+    return Sandbox(settings, clock, store, account, behavior, desk, batches, faults)
 
 
 def _await_end_of_input(stop: threading.Event) -> None:

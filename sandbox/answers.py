@@ -24,7 +24,7 @@ class Outcome:
     """What became of a request. `kind` is a result type; `body` the message or error envelope as JSON.
 
     `document` is the account's key of the text; `cost` is in picodollars (None: no known price); `counts_attempt` says
-    that a marker with a number of attempts was used up once.
+    that a marker with a number of attempts was used up once. `line_type` stands in the result line in place of `kind`.
     """
 
     kind: str
@@ -35,6 +35,7 @@ class Outcome:
     counts_attempt: bool = False
     slow_seconds: float = 0.0
     error: ApiError | None = None
+    line_type: str = ""
 
 
 @dataclass(frozen=True)
@@ -162,8 +163,11 @@ def _drawn(document: int, rates: Mapping[str, float]) -> tuple[Marker, ...]:
 
 
 def _stopped(markers: tuple[Marker, ...], document: int, in_batch: bool, around: Circumstances) -> Outcome | None:
-    """The outcome of a request that never reaches an answer: an error, or an expiry (batches only)."""
+    """The outcome of a request that never reaches an answer: an error, or in batches an expiry or a type unknown to the
+    documentation (which request_counts has no place for: it counts as errored)."""
     for marker in markers:
+        if marker.name == "result type" and in_batch:
+            return Outcome("errored", document=document, line_type=marker.argument)
         if marker.name not in ("error", "expire") or (marker.name == "expire" and not in_batch):
             continue
         if marker.number is not None and around.attempts(document) >= marker.number:
@@ -171,7 +175,8 @@ def _stopped(markers: tuple[Marker, ...], document: int, in_batch: bool, around:
         counts = marker.number is not None
         if marker.name == "expire":
             return Outcome("expired", document=document, counts_attempt=counts)
-        error = ApiError(marker.argument, f"Asked for by a marker: {marker.argument}.")
+        wait = 1 if marker.argument == "rate_limit_error" else None
+        error = ApiError(marker.argument, f"Asked for by a marker: {marker.argument}.", retry_after=wait)
         return _errored(error, document, counts_attempt=counts)
     return None
 

@@ -8,7 +8,7 @@ from typing import Any
 from sandbox.account import Charge
 from sandbox.answers import Circumstances, count_message_tokens
 from sandbox.errors import ApiError
-from sandbox.exchange import Request, Response, Sandbox, answer
+from sandbox.exchange import Request, Response, Sandbox, answer, html_answer
 from sandbox.ids import random_id
 from sandbox.models import describe_model, list_models
 from sandbox.recipes import prefix_tokens
@@ -17,11 +17,6 @@ from sandbox.splitting import split_requests
 from sandbox.usage import REQUEST_TOKENS
 from sandbox.validation import check_countable
 
-HTML_413 = (
-    b"<html>\r\n<head><title>413 Request Entity Too Large</title></head>\r\n"
-    b"<body>\r\n<center><h1>413 Request Entity Too Large</h1></center>\r\n</body>\r\n</html>\r\n"
-)
-
 
 def create_batch(sandbox: Sandbox, request: Request) -> Response:
     workspace, caller = request.workspace(), request.caller(in_batch=True)
@@ -29,12 +24,15 @@ def create_batch(sandbox: Sandbox, request: Request) -> Response:
         spooled = request.body.spool(sandbox.store.bodies, sandbox.settings.max_batch_bytes)
     except ApiError as error:
         if error.status == 413 and sandbox.behavior.switches.html_413:
-            return Response(HTML_413, 413, "text/html")
+            return html_answer(413)
         raise
     try:
         with open(spooled, "rb") as body:
             index = split_requests(body)
-        batch = sandbox.batches.accept(workspace, spooled, index, caller)
+        # One at a time: two creates must not share the last room in the queue.
+        with sandbox.batches.accepting:
+            sandbox.faults.check_queue(request.target("create"), len(index))
+            batch = sandbox.batches.accept(workspace, spooled, index, caller)
     finally:
         spooled.unlink(missing_ok=True)
     return answer(sandbox.batches.as_json(batch, request.base_url))
@@ -42,7 +40,11 @@ def create_batch(sandbox: Sandbox, request: Request) -> Response:
 
 def list_batches(sandbox: Sandbox, request: Request) -> Response:
     page = sandbox.batches.page(
-        request.workspace(), request.limit(), request.parameter("after_id"), request.parameter("before_id")
+        request.workspace(),
+        request.limit(),
+        request.parameter("after_id"),
+        request.parameter("before_id"),
+        request.hidden_seconds,
     )
     data = [sandbox.batches.as_json(batch, request.base_url) for batch in page["data"]]
     return answer({**page, "data": data})

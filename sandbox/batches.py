@@ -18,7 +18,7 @@ from sandbox.errors import invalid, not_found
 from sandbox.ids import random_id
 from sandbox.press import Press
 from sandbox.splitting import RequestIndex
-from sandbox.store import BatchRow, Store
+from sandbox.store import FOREVER, BatchRow, Store
 from sandbox.timeline import archived_at, end_of, expires_at
 from sandbox.validation import Caller
 
@@ -36,6 +36,7 @@ class Batches:
         self._desk = desk
         self._behavior = behavior
         self._clock = clock
+        self.accepting = threading.Lock()
         self._changed = threading.Condition()
         self._stopping = False
         self._news = False
@@ -92,14 +93,18 @@ class Batches:
             raise not_found(f"Message Batch {batch_id} not found.")
         return self._settled(batch)
 
-    def page(self, workspace: str, limit: int, after_id: str | None, before_id: str | None) -> dict[str, Any]:
-        """Newest first; `after_id` goes on to older ones, `before_id` back to newer ones."""
+    def page(
+        self, workspace: str, limit: int, after_id: str | None, before_id: str | None, hidden_seconds: float = 0
+    ) -> dict[str, Any]:
+        """Newest first; `after_id` goes on to older ones, `before_id` back to newer ones. Batches younger than
+        `hidden_seconds` are left out."""
+        until = self._clock.now() - round(hidden_seconds * 1_000_000) if hidden_seconds else FOREVER
         if before_id is not None:
-            rows = self._store.next_newer(workspace, limit + 1, self._place(workspace, before_id))
+            rows = self._store.next_newer(workspace, limit + 1, self._place(workspace, before_id), until)
             more, rows = len(rows) > limit, list(reversed(rows[:limit]))
         else:
             place = self._place(workspace, after_id) if after_id is not None else None
-            rows = self._store.newest(workspace, limit + 1, place)
+            rows = self._store.newest(workspace, limit + 1, place, until)
             more, rows = len(rows) > limit, rows[:limit]
         rows = [self._settled(row) for row in rows]
         return {
@@ -110,8 +115,10 @@ class Batches:
         }
 
     def cancel(self, workspace: str, batch_id: str) -> BatchRow:
-        """Idempotent while canceling; an error once the batch has ended."""
+        """Idempotent while canceling; once the batch has ended an error, or by a switch the batch as it is."""
         batch = self.get(workspace, batch_id)
+        if batch.ended is not None and self._behavior.switches.cancel_after_end == "unchanged":
+            return batch
         if batch.ended is not None:
             raise invalid(f"Message Batch {batch_id} has already ended and cannot be canceled.")
         self._store.begin_cancel(batch_id, self._clock.now())

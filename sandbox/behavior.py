@@ -12,7 +12,8 @@ from sandbox.settings import Settings
 from sandbox.store import Store
 
 SETTING = "behavior"
-KEPT = ("rates", "hold", "released", "html_413")
+KEPT = ("rates", "hold", "released", "html_413", "cancel_after_end")
+AFTER_END = ("error", "unchanged")
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Switches:
 
     `hold`: nothing is processed, batches stay in_progress (until they expire); `released` is when the last hold ended,
     in microseconds. `html_413`: a body over the limit is refused with an HTML page, as a proxy before the API does.
+    `cancel_after_end`: what a cancel of an ended batch answers, an error or the unchanged batch.
     """
 
     seconds_per_batch: float
@@ -29,6 +31,7 @@ class Switches:
     hold: bool = False
     released: int = 0
     html_413: bool = False
+    cancel_after_end: str = "error"
 
 
 class Behavior:
@@ -70,6 +73,9 @@ def _check(name: str, value: Any) -> None:
             raise invalid(f"{name}: Input should be a number of seconds")
     elif name == "rates":
         _check_rates(value)
+    elif name == "cancel_after_end":
+        if value not in AFTER_END:
+            raise invalid(f"cancel_after_end: Input should be one of {', '.join(AFTER_END)}")
     else:
         raise invalid(f"{name}: Extra inputs are not permitted")
 

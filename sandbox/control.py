@@ -53,6 +53,20 @@ def change_behavior(sandbox: Sandbox, request: Request) -> Response:
     return show_behavior(sandbox, request)
 
 
+def show_faults(sandbox: Sandbox, request: Request) -> Response:
+    return answer(sandbox.faults.as_json())
+
+
+def arm_faults(sandbox: Sandbox, request: Request) -> Response:
+    return answer(sandbox.faults.arm(request.json()))
+
+
+def clear_faults(sandbox: Sandbox, request: Request) -> Response:
+    """All of them, or with `?id=` one."""
+    sandbox.faults.clear(request.parameter("id"))
+    return show_faults(sandbox, request)
+
+
 def add_foreign_batches(sandbox: Sandbox, request: Request) -> Response:
     """Batches of another program in the workspace of the key that is sent along; the account leaves them out."""
     workspace, wanted = request.workspace(), request.object()

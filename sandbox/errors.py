@@ -20,21 +20,33 @@ STATUS_OF_TYPE = {
 
 
 class ApiError(Exception):
-    """An answer that is an error. `status` overrides the usual HTTP status of the type (405 has no type of its own)."""
+    """An answer that is an error. `status` overrides the usual HTTP status of the type (405 has no type of its own).
 
-    def __init__(self, error_type: str, message: str, *, status: int | None = None) -> None:
+    `retry_after` is in seconds; None leaves the header out.
+    """
+
+    def __init__(
+        self,
+        error_type: str,
+        message: str,
+        *,
+        status: int | None = None,
+        error_code: str | None = None,
+        retry_after: int | None = None,
+    ) -> None:
         super().__init__(message)
         self.error_type = error_type
         self.message = message
         self.status = status if status is not None else STATUS_OF_TYPE[error_type]
+        self.error_code = error_code
+        self.retry_after = retry_after
 
     def envelope(self, request_id: str | None) -> dict[str, Any]:
         """The JSON body; in an errored result line `request_id` is null."""
-        return {
-            "type": "error",
-            "error": {"type": self.error_type, "message": self.message},
-            "request_id": request_id,
-        }
+        error: dict[str, Any] = {"type": self.error_type, "message": self.message}
+        if self.error_code is not None:
+            error["details"] = {"error_code": self.error_code}
+        return {"type": "error", "error": error, "request_id": request_id}
 
 
 def invalid(message: str) -> ApiError:

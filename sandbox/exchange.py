@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from email.message import Message
+from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from sandbox import codec
 from sandbox.account import Account
@@ -15,6 +17,7 @@ from sandbox.behavior import Behavior
 from sandbox.bodies import RequestBody
 from sandbox.clock import Clock
 from sandbox.errors import ApiError, invalid
+from sandbox.faults import Faults, Target
 from sandbox.ids import ORGANIZATION_ID, workspace_of
 from sandbox.settings import Settings
 from sandbox.store import Store
@@ -32,11 +35,15 @@ class Sandbox:
     behavior: Behavior
     desk: AnswerDesk
     batches: Batches
+    faults: Faults
 
 
 @dataclass
 class Request:
-    """`query` holds every value of every name. `base_url` is the address by which the client reached the sandbox."""
+    """`query` holds every value of every name. `base_url` is the address by which the client reached the sandbox.
+
+    `hidden_seconds`: a list leaves out batches younger than this. `fault`: what acted on the call, for the log.
+    """
 
     method: str
     path: str
@@ -45,6 +52,15 @@ class Request:
     body: RequestBody
     base_url: str
     request_id: str
+    hidden_seconds: float = 0
+    fault: str = ""
+
+    def target(self, endpoint: str, batch_id: str | None = None) -> Target:
+        """The call as the faults see it."""
+        try:
+            return Target(endpoint, batch_id, self.workspace())
+        except ApiError:
+            return Target(endpoint, batch_id, None)
 
     def workspace(self) -> str:
         """Of the API key, whatever it is. Raises the API's 401 without one."""
@@ -89,25 +105,54 @@ class Request:
 
     def object(self, limit: int = MOST_CONTROL_BYTES) -> dict[str, Any]:
         """The body as a JSON object. Raises ApiError for anything else."""
-        data = self.body.read(limit)
-        try:
-            value = codec.loads(data)
-        except ValueError as error:
-            raise invalid(f"The request body is not valid JSON: {error}") from error
+        value = self.json(limit)
         if not isinstance(value, dict):
             raise invalid("Input should be a valid dictionary")
         return value
 
+    def json(self, limit: int = MOST_CONTROL_BYTES) -> Any:
+        """The body as any JSON. Raises ApiError for what is none."""
+        data = self.body.read(limit)
+        try:
+            return codec.loads(data)
+        except ValueError as error:
+            raise invalid(f"The request body is not valid JSON: {error}") from error
+
+
+Framing = Literal["length", "chunked", "close"]
+
+
+@dataclass(frozen=True)
+class Flaw:
+    """After `at` bytes the body stops for `stall_seconds`, or for good if `is_cut`. `framing` overrides the usual one;
+    with `close` (no length, no chunks, the end is where the connection ends) a cut looks like a proper end."""
+
+    at: int
+    is_cut: bool = False
+    stall_seconds: float = 0
+    framing: Framing | None = None
+
 
 @dataclass
 class Response:
-    """Either `data` (sent with a Content-Length) or `file` (streamed in chunks)."""
+    """Either `data` (sent with a Content-Length) or `file` or `lines` (streamed in chunks).
+
+    `lost`: nothing is sent; the connection is closed, or reset.
+    """
 
     data: bytes = b""
     status: int = 200
     content_type: str = "application/json"
     file: Path | None = None
+    lines: Iterable[bytes] | None = None
     headers: dict[str, str] = field(default_factory=dict)
+    flaw: Flaw | None = None
+    lost: Literal["", "closed", "reset"] = ""
+
+    @property
+    def size(self) -> int:
+        """Bytes of `data` or `file`."""
+        return len(self.data) if self.file is None else self.file.stat().st_size
 
 
 def answer(value: Any, status: int = 200) -> Response:
@@ -116,9 +161,23 @@ def answer(value: Any, status: int = 200) -> Response:
 
 def error_answer(error: ApiError, request_id: str) -> Response:
     response = answer(error.envelope(request_id), error.status)
-    if error.error_type == "rate_limit_error":
-        response.headers["retry-after"] = "1"
+    if error.retry_after is not None:
+        response.headers["retry-after"] = str(error.retry_after)
     return response
+
+
+def html_answer(status: int) -> Response:
+    """An error page as a proxy in front of the API writes it."""
+    phrase = "Request Entity Too Large" if status == 413 else _phrase(status)
+    page = (
+        f"<html>\r\n<head><title>{status} {phrase}</title></head>\r\n"
+        f"<body>\r\n<center><h1>{status} {phrase}</h1></center>\r\n</body>\r\n</html>\r\n"
+    )
+    return Response(page.encode(), status, "text/html")
+
+
+def _phrase(status: int) -> str:
+    return HTTPStatus(status).phrase if status in set(HTTPStatus) else "Error"
 
 
 def identity_headers(workspace: str | None) -> dict[str, str]:

@@ -33,12 +33,16 @@ PLAIN = frozenset(
     )
 )
 WITH_NUMBER = frozenset(("slow", "long"))
+# A word that the documentation does not know: `[[stop reason paused]]`.
+WITH_WORD = ("stop reason", "result type")
+WORD = re.compile(r"[a-z][a-z0-9_]*")
 MAX_NUMBER = 20_000_000.0
 
 
 @dataclass(frozen=True)
 class Marker:
-    """`number` is the attempts (expire, error), the seconds (slow) or the characters (long); None where not given."""
+    """`number` is the attempts (expire, error), the seconds (slow) or the characters (long); None where not given.
+    `argument` is the error type, the stop reason or the result type."""
 
     name: str
     argument: str = ""
@@ -57,6 +61,9 @@ def parse_marker(words: str) -> Marker | None:
     words = " ".join(words.lower().split())
     if words in PLAIN:
         return Marker(words)
+    for name in WITH_WORD:
+        if words.startswith(f"{name} ") and WORD.fullmatch(words, len(name) + 1):
+            return Marker(name, words[len(name) + 1 :])
     name, *arguments = words.split(" ")
     if name == "error" and 1 <= len(arguments) <= 2 and arguments[0] in STATUS_OF_TYPE:
         return _numbered(name, arguments[0], arguments[1:])

@@ -191,6 +191,10 @@ def _free_text_property(value: Any, recipe: Recipe) -> str | None:
     return None
 
 
+def _stop_reason(draft: Draft, marker: Marker, recipe: Recipe) -> None:
+    draft.stop_reason = marker.argument
+
+
 def _two_blocks(draft: Draft, marker: Marker, recipe: Recipe) -> None:
     text = draft.text
     if len(text) < 2:
@@ -230,6 +234,7 @@ CHANGES: dict[str, Callable[[Draft, Marker, Recipe], None]] = {
     "context exceeded": _context_exceeded,
     "refuse late": _refuse_late,
     "refuse": _refuse,
+    "stop reason": _stop_reason,
     "two blocks": _two_blocks,
     "thinking": _thinking,
     "long": _long,

@@ -136,10 +136,12 @@ def shuffled(total: int, seed: str) -> array[int]:
 
 
 def result_line(custom_id: str, outcome: Outcome) -> bytes:
-    head = b'{"custom_id":"' + custom_id.encode() + b'","result":{"type":"' + outcome.kind.encode()
+    head = (
+        b'{"custom_id":"' + custom_id.encode() + b'","result":{"type":"' + (outcome.line_type or outcome.kind).encode()
+    )
     if outcome.kind == "succeeded":
         return head + b'","message":' + outcome.body + b"}}\n"
-    if outcome.kind == "errored":
+    if outcome.kind == "errored" and not outcome.line_type:
         return head + b'","error":' + outcome.body + b"}}\n"
     return head + b'"}}\n'
 

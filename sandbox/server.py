@@ -11,14 +11,14 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from sandbox import api, control
+from sandbox import acts, api, control
 from sandbox.bodies import ClientGoneError, RequestBody
 from sandbox.errors import ApiError, not_found
-from sandbox.exchange import Request, Response, Sandbox, error_answer, identity_headers
+from sandbox.exchange import Framing, Request, Response, Sandbox, error_answer, identity_headers
 from sandbox.ids import random_id
+from sandbox.sending import framing_of, pieces_of, reset
 from sandbox.settings import is_loopback
 
-PIECE = 262_144
 IDLE_SECONDS = 300
 Endpoint = Callable[..., Response]
 ROUTES: tuple[tuple[str, re.Pattern[str], Endpoint], ...] = tuple(
@@ -41,8 +41,24 @@ ROUTES: tuple[tuple[str, re.Pattern[str], Endpoint], ...] = tuple(
         ("GET", r"/sandbox/behavior", control.show_behavior),
         ("POST", r"/sandbox/behavior", control.change_behavior),
         ("POST", r"/sandbox/foreign_batches", control.add_foreign_batches),
+        ("GET", r"/sandbox/faults", control.show_faults),
+        ("POST", r"/sandbox/faults", control.arm_faults),
+        ("DELETE", r"/sandbox/faults", control.clear_faults),
     )
 )
+# What the language of faults calls them; the control endpoints have no faults.
+FAULTY: dict[Endpoint, str] = {
+    api.create_batch: "create",
+    api.retrieve_batch: "retrieve",
+    api.list_batches: "list",
+    api.cancel_batch: "cancel",
+    api.delete_batch: "delete",
+    api.batch_results: "results",
+    api.create_message: "messages",
+    api.count_tokens: "count_tokens",
+    api.models: "models",
+    api.model: "models",
+}
 
 
 class Server(ThreadingHTTPServer):
@@ -92,7 +108,7 @@ class Handler(BaseHTTPRequestHandler):
             return
         try:
             response = self._respond(request)
-            if not request.body.is_finished and not request.body.drain():
+            if response.lost != "reset" and not request.body.is_finished and not request.body.drain():
                 self.close_connection = True
         except ClientGoneError:
             self.close_connection = True
@@ -100,7 +116,8 @@ class Handler(BaseHTTPRequestHandler):
         self._send(response, request_id, self._workspace(request))
         if self.server.sandbox.settings.verbose:
             milliseconds = (time.monotonic() - started) * 1000
-            print(f"{request.method} {request.path} {response.status} {milliseconds:.0f} ms", file=sys.stderr)
+            fault = f" ({request.fault})" if request.fault else ""
+            print(f"{request.method} {request.path} {response.status} {milliseconds:.0f} ms{fault}", file=sys.stderr)
 
     do_GET = do_POST = do_DELETE = do_PUT = do_PATCH = do_HEAD = answer  # noqa: N815 - names given by http.server
 
@@ -143,23 +160,34 @@ class Handler(BaseHTTPRequestHandler):
             return error_answer(error, request.request_id)
         except (ClientGoneError, OSError) as error:
             if isinstance(error, OSError) and not isinstance(error, (ConnectionError, TimeoutError)):
-                return self._fault(request)
+                return self._broken(request)
             raise ClientGoneError from error
         except Exception:  # whatever went wrong, the client gets an answer in the API's own form
-            return self._fault(request)
+            return self._broken(request)
 
     def _dispatch(self, request: Request) -> Response:
         known_path = False
         for method, pattern, endpoint in ROUTES:
             match = pattern.fullmatch(request.path)
             if match and method == request.method:
-                return endpoint(self.server.sandbox, request, *map(unquote, match.groups()))
+                return self._call(endpoint, request, [unquote(part) for part in match.groups()])
             known_path = known_path or match is not None
         if known_path:
             raise ApiError("invalid_request_error", "Method Not Allowed", status=405)
         raise not_found("Not Found")
 
-    def _fault(self, request: Request) -> Response:
+    def _call(self, endpoint: Endpoint, request: Request, parts: list[str]) -> Response:
+        sandbox = self.server.sandbox
+        if endpoint not in FAULTY:
+            return endpoint(sandbox, request, *parts)
+        target = request.target(FAULTY[endpoint], parts[0] if parts else None)
+        fault = sandbox.faults.choose(target)
+        if fault is None:
+            return endpoint(sandbox, request, *parts)
+        request.fault = fault.do
+        return acts.act(fault, acts.Call(request, target, lambda: endpoint(sandbox, request, *parts)))
+
+    def _broken(self, request: Request) -> Response:
         traceback.print_exc(file=sys.stderr)
         return error_answer(ApiError("api_error", "The sandbox itself failed; see its log."), request.request_id)
 
@@ -170,6 +198,14 @@ class Handler(BaseHTTPRequestHandler):
             return None
 
     def _send(self, response: Response, request_id: str, workspace: str | None) -> None:
+        if response.lost:
+            self.close_connection = True
+            if response.lost == "reset":
+                reset(self.connection)
+            return
+        framing = framing_of(response, self.request_version)
+        if framing == "close":
+            self.close_connection = True
         self.send_response(response.status)
         self.send_header("Content-Type", response.content_type)
         self.send_header("request-id", request_id)
@@ -177,27 +213,22 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         if self.close_connection:
             self.send_header("Connection", "close")
-        if response.file is None:
-            self._send_data(response.data)
-        else:
-            self._send_file(response)
-        self.wfile.flush()
-
-    def _send_data(self, data: bytes) -> None:
-        self.send_header("Content-Length", str(len(data)))
+        if framing == "length":
+            self.send_header("Content-Length", str(response.size))
+        elif framing == "chunked":
+            self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(data)
+            self._send_body(response, framing)
+        self.wfile.flush()
 
-    def _send_file(self, response: Response) -> None:
-        """Chunked, as a stream whose length nobody knows beforehand; plain to the end for an HTTP/1.0 client."""
-        assert response.file is not None
-        chunked = self.request_version != "HTTP/1.0"
-        with open(response.file, "rb") as file:
-            if chunked:
-                self.send_header("Transfer-Encoding", "chunked")
-            self.end_headers()
-            while piece := file.read(PIECE):
-                self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
-        if chunked:
+    def _send_body(self, response: Response, framing: Framing) -> None:
+        for piece in pieces_of(response):
+            self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece) if framing == "chunked" else piece)
+            if response.flaw is not None:
+                # What comes before the flaw must have left before it.
+                self.wfile.flush()
+        if response.flaw is not None and response.flaw.is_cut:
+            self.close_connection = True
+        elif framing == "chunked":
             self.wfile.write(b"0\r\n\r\n")

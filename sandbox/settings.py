@@ -9,6 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sandbox import codec
+from sandbox.rules import read_rules
+
 MAX_BATCH_REQUESTS = 100_000
 # "256 MB" is documented without saying MB or MiB; the smaller reading never lets a body through that the API refuses.
 MAX_BATCH_BYTES = 256_000_000
@@ -29,6 +32,7 @@ class Settings:
     seconds_per_batch: float = 3.0
     seconds_per_message: float = 0.15
     max_batch_bytes: int = MAX_BATCH_BYTES
+    faults: str = ""
     verbose: bool = False
     end_with_stdin: bool = False
 
@@ -45,7 +49,16 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.
         raise SettingsError("Seconds and bytes must not be negative.")
     if not 0 <= settings.port <= 65535:
         raise SettingsError(f"{settings.port} is not a port number.")
+    _check_faults(settings.faults)
     return settings
+
+
+def _check_faults(text: str) -> None:
+    try:
+        if text:
+            read_rules(codec.loads(text.encode()), str)
+    except ValueError as error:
+        raise SettingsError(f"The faults to start with cannot be read: {error}") from error
 
 
 def is_loopback(host: str) -> bool:
@@ -82,6 +95,7 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         default=read("SANDBOX_MAX_BATCH_BYTES", str(Settings.max_batch_bytes)),
         help="a larger body is refused with 413",
     )
+    parser.add_argument("--faults", default=read("SANDBOX_FAULTS", ""), help="faults to start with, as JSON")
     parser.add_argument("--verbose", action="store_true", default=read("SANDBOX_VERBOSE", "") not in ("", "0"))
     parser.add_argument("--end-with-stdin", action="store_true", help="end when standard input is closed")
     return parser

@@ -54,6 +54,8 @@ COLUMNS = (
     "number, id, workspace, is_foreign, total, created, seconds, caller, rates, cancel_initiated, ended, "
     "succeeded, errored, canceled, expired, is_deleted"
 )
+# Later than any time and above any number.
+FOREVER = 2**62
 
 
 class StateInUseError(RuntimeError):
@@ -174,18 +176,20 @@ class Store:
     def open_batches(self) -> list[BatchRow]:
         return self._select("WHERE ended IS NULL ORDER BY number")
 
-    def newest(self, workspace: str, limit: int, older_than: int | None) -> list[BatchRow]:
-        """Newest first. `older_than` is a row number."""
+    def newest(
+        self, workspace: str, limit: int, older_than: int | None, created_until: int = FOREVER
+    ) -> list[BatchRow]:
+        """Newest first. `older_than` is a row number, `created_until` a time."""
         return self._select(
-            "WHERE workspace = ? AND NOT is_deleted AND number < ? ORDER BY number DESC LIMIT ?",
-            (workspace, older_than if older_than is not None else 2**62, limit),
+            "WHERE workspace = ? AND NOT is_deleted AND number < ? AND created <= ? ORDER BY number DESC LIMIT ?",
+            (workspace, older_than if older_than is not None else FOREVER, created_until, limit),
         )
 
-    def next_newer(self, workspace: str, limit: int, newer_than: int) -> list[BatchRow]:
+    def next_newer(self, workspace: str, limit: int, newer_than: int, created_until: int = FOREVER) -> list[BatchRow]:
         """The rows just above `newer_than`, nearest first."""
         return self._select(
-            "WHERE workspace = ? AND NOT is_deleted AND number > ? ORDER BY number LIMIT ?",
-            (workspace, newer_than, limit),
+            "WHERE workspace = ? AND NOT is_deleted AND number > ? AND created <= ? ORDER BY number LIMIT ?",
+            (workspace, newer_than, created_until, limit),
         )
 
     def begin_cancel(self, batch_id: str, now: int) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 import httpx2
 from anthropic import Anthropic
 
+from sandbox.ids import workspace_of
+
 SECONDS_PER_BATCH = 0.05
 HOUR = 3600
 VERSION = "2026-10-21"
@@ -74,6 +76,19 @@ class Caller:
     def advance(self, seconds: float) -> None:
         """Move the sandbox's clock."""
         self.control("clock", {"advance_seconds": seconds})
+
+    def arm(self, do: str, on: str | list[str] | None = None, **more: Any) -> str:
+        """A fault for this caller's own calls; returns its id."""
+        rule = {"do": do, "workspace": workspace_of(self.key), **({} if on is None else {"on": on}), **more}
+        return self.control("faults", rule)["armed"][0]["id"]
+
+    def fault(self, fault_id: str) -> dict[str, Any]:
+        """As it is now."""
+        faults = self.http.get("/sandbox/faults").json()["faults"]
+        return next(fault for fault in faults if fault["id"] == fault_id)
+
+    def listed(self) -> list[dict[str, Any]]:
+        return self.http.get("/v1/messages/batches?limit=1000").json()["data"]
 
     def account(self) -> dict[str, Any]:
         return self.http.get("/sandbox/account").json()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -101,10 +102,13 @@ def test_verbose_lines_hold_no_key(start: Any) -> None:
     sandbox = start(environment={"SANDBOX_VERBOSE": "1"})
     caller = Caller(sandbox.url)
     caller.create(request())
-    # The second answer on the same connection comes after the first one's line was written.
+    caller.arm("error", "list", status=529)
+    caller.http.get("/v1/messages/batches")
+    # The next answer on the same connection comes after the line of the one before was written.
     caller.account()
     log = sandbox.log_file.read_text()
     assert "POST /v1/messages/batches 200" in log
+    assert re.search(r"GET /v1/messages/batches 529 \d+ ms \(error\)\n", log)
     assert caller.key not in log
 
 
