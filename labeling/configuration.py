@@ -10,6 +10,7 @@ import string
 from collections.abc import Mapping
 from datetime import time
 from decimal import Decimal
+from functools import cache
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -22,8 +23,14 @@ PREFIX = "NIGHTSHIFT_"
 SANDBOX_POLL_SECONDS = 1.0
 
 
+@cache
+def _zones() -> set[str]:
+    """Asking the system for them takes a hundredth of a second, and settings are loaded for every page."""
+    return available_timezones()
+
+
 def _known_zone(name: str) -> str:
-    if name not in available_timezones():
+    if name not in _zones():
         raise ValueError(f"{name} is not a time zone; write it like Europe/Berlin")
     return name
 
@@ -41,9 +48,12 @@ class Configuration(BaseModel):
     poll_seconds: float = Field(60, gt=0, le=3600, description="Least seconds between two polls of one batch")
     create_timeout_seconds: float = Field(900, gt=0, le=1400, description="How long one create call may take")
     doubt_grace_seconds: float = Field(
-        900, ge=0, description="How long an unknown batch must stay absent before its absence counts as proved"
+        900,
+        ge=0,
+        le=31_536_000,
+        description="How long an unknown batch must stay absent before its absence counts as proved",
     )
-    retry_backoff_seconds: float = Field(300, ge=0, description="Wait before a document goes again")
+    retry_backoff_seconds: float = Field(300, ge=0, le=604_800, description="Wait before a document goes again")
     upload_bytes: int = Field(2_000_000_000, ge=1, description="Largest file")
     document_bytes: int = Field(10_000_000, ge=1, le=30_000_000, description="Largest text")
     late_upload_minutes: int = Field(
@@ -74,21 +84,19 @@ def fixed_by_environment(environ: Mapping[str, str] | None = None) -> dict[str, 
     return {name: environ[variable(name)] for name in Configuration.model_fields if environ.get(variable(name))}
 
 
-def check_environment() -> None:
-    """Raise ImproperlyConfigured with a sentence for each variable that cannot be read."""
-    try:
-        Configuration.model_validate(fixed_by_environment())
-    except ValidationError as error:
-        sentences = [f"{variable(str(e['loc'][0]))}={e['input']!r}: {e['msg']}." for e in error.errors()]
-        raise ImproperlyConfigured(" ".join(sentences)) from None
-
-
 def load() -> Configuration:
-    """The settings in force: environment before rows before defaults. One query."""
+    """The settings in force: environment before rows before defaults. One query.
+
+    Raises ImproperlyConfigured with a sentence for each variable or row that cannot be read.
+    """
     from labeling.models import Setting
 
     rows: dict[str, Any] = dict(Setting.objects.filter(key__in=Configuration.model_fields).values_list("key", "value"))
-    return Configuration.model_validate({**_of_the_sandbox(), **rows, **fixed_by_environment()})
+    try:
+        return Configuration.model_validate({**_of_the_sandbox(), **rows, **fixed_by_environment()})
+    except ValidationError as error:
+        sentences = [f"{variable(str(e['loc'][0]))}={e['input']!r}: {e['msg']}." for e in error.errors()]
+        raise ImproperlyConfigured(" ".join(sentences)) from None
 
 
 def _of_the_sandbox() -> dict[str, Any]:

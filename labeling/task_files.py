@@ -53,6 +53,8 @@ def _definition(table: Mapping[str, Any], path: Path) -> Definition:
         or not slug.isascii()
     ):
         raise TaskFileRefused(f"A task of {path} needs a slug of letters, digits, - and _ (at most 80), not {slug!r}.")
+    if slug == "new":
+        raise TaskFileRefused(f"A task of {path} has the slug 'new', which is the address of the page for a new task.")
     unknown = set(table) - _KEYS
     if unknown:
         raise TaskFileRefused(f"Task {slug} has unknown keys: {', '.join(sorted(unknown))}.")

@@ -17,7 +17,7 @@ from labeling import ledger as book
 from labeling.heartbeat import beating
 from labeling.models import Batch, Document, Heartbeat, LedgerCheck, Upload
 from labeling.states import BatchState, UploadState, Way
-from labeling.transitions import tallies
+from labeling.transitions import tallies, uploads
 from labeling.waking import TICKS, wake
 
 BULK, URGENT = "bulk", "urgent"
@@ -38,6 +38,7 @@ def tick() -> str:
     built = build.build_due(settings, now)
     cancel.ask_for_cancels()
     polled = poll.poll_due(settings, now)
+    uploads.finish()
     tallies.fold()
     return f"{len(built)} built, {polled} polled, {hand_out()} handed out"
 

@@ -15,7 +15,7 @@ from labeling.models import Batch, Document, Gate, Request, Upload
 from labeling.pipeline.accounts import account_in_use
 from labeling.querysets import BatchQuerySet, DocumentQuerySet
 from labeling.states import BatchState, DocumentState, Lane, Outcome, UploadState
-from labeling.transitions import tallies
+from labeling.transitions import tallies, uploads
 
 from . import build, canary, cancel, doubt, ingest, intake, poll, recover, submit, urgent
 
@@ -51,6 +51,7 @@ def run_pass(settings: Configuration, *, ignore_hour: bool = False) -> None:
     poll.poll_due(settings, timezone.now())
     for batch in ingestible(timezone.now()):
         ingest.ingest(batch, settings)
+    uploads.finish()
     tallies.fold()
 
 
@@ -104,14 +105,15 @@ def _where_things_stand() -> str:
 def _ending() -> Report | None:
     """None while time alone moves something; else why there is nothing left to do."""
     closed = list(Gate.objects.filter(closed_at__isnull=False).select_related("task"))
+    set_aside = Batch.objects.set_aside()
     reachable = Batch.objects.filter(account=account_in_use())
     moving = (
         Upload.objects.filter(state=UploadState.IMPORTING, error=""),
-        Batch.objects.filter(state__in=(BatchState.SUBMITTING, BatchState.ENDED)),
+        Batch.objects.filter(state__in=(BatchState.SUBMITTING, BatchState.ENDED)).exclude(pk__in=set_aside),
         reachable.filter(state__in=(BatchState.IN_PROGRESS, BatchState.CANCELING, BatchState.UNKNOWN)),
         Request.objects.filter(lane=Lane.URGENT, outcome=Outcome.OPEN),
         _waiting(closed),
-        _building(closed),
+        _building(closed).exclude(pk__in=set_aside),
     )
     return None if any(rows.exists() for rows in moving) else _report(closed)
 
@@ -138,7 +140,7 @@ def _report(closed: list[Gate]) -> Report:
         report.sentences.append(f"{scope} is paused by {gate.closed_by}: {gate.reason}")
         if gate.kind != "person":
             report.ending = Ending.NEEDS_A_PERSON
-    for batch in Batch.objects.open().exclude(state=BatchState.BUILDING):
+    for batch in Batch.objects.open().exclude(state=BatchState.BUILDING) | Batch.objects.set_aside():
         report.ending = Ending.NEEDS_A_PERSON
         report.sentences.append(f"{batch} is {batch.state}: {batch.note}")
     for upload in Upload.objects.filter(state=UploadState.IMPORTING).exclude(error=""):

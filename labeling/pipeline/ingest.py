@@ -46,19 +46,24 @@ def ingest(batch: Batch, settings: Configuration) -> bool:
     with only_one(f"ingest {batch.pk}") as held:
         if not held or not Batch.objects.filter(pk=batch.pk, state=BatchState.ENDED).exists():
             return False
-        try:
-            _download(batch, settings)
-        except ApiError as error:
-            log.warning("results of %s: %s", batch, error.message)
-            Batch.objects.filter(pk=batch.pk).update(note=f"Fetching the results failed: {error.message}")
-            return False
-        faults.reach("ingest: downloaded")
-        lacking = Request.objects.filter(batch=batch, outcome=Outcome.OPEN)
-        if lacking.exists() and not _may_be_given_up(batch):
-            return False
-        documents.end_without_answer(lacking.values_list("pk", flat=True), Outcome.MISSING, FailureReason.MISSING)
-        faults.reach("ingest: lacking ended")
-        return _finish(batch)
+        with batches.counted(batch) as may_try:
+            return may_try and _fetch(batch, settings)
+
+
+def _fetch(batch: Batch, settings: Configuration) -> bool:
+    try:
+        _download(batch, settings)
+    except ApiError as error:
+        log.warning("results of %s: %s", batch, error.message)
+        Batch.objects.filter(pk=batch.pk).update(note=f"Fetching the results failed: {error.message}")
+        return False
+    faults.reach("ingest: downloaded")
+    lacking = Request.objects.filter(batch=batch, outcome=Outcome.OPEN)
+    if lacking.exists() and not _may_be_given_up(batch):
+        return False
+    documents.end_without_answer(lacking.values_list("pk", flat=True), Outcome.MISSING, FailureReason.MISSING)
+    faults.reach("ingest: lacking ended")
+    return _finish(batch)
 
 
 def _download(batch: Batch, settings: Configuration) -> None:

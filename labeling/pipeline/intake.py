@@ -110,10 +110,15 @@ def choose_again(upload: Upload, options: ReadOptions) -> bool:
     )
 
 
-def confirm(upload: Upload, way: Way) -> bool:
-    """checked to importing: a person, or a command, said so; False if somebody was first."""
+def confirm(upload: Upload, way: Way, *, imports_itself: bool = False) -> bool:
+    """checked to importing: a person, or a command, said so; False if somebody was first.
+
+    Whoever imports it in this process holds it against the ticks, which would give it to a worker.
+    """
+    now = timezone.now()
+    lease_until = now + LEASE if imports_itself else None
     return uploads.move(
-        upload, UploadState.CHECKED, UploadState.IMPORTING, way=way, confirmed_at=timezone.now(), lease_until=None
+        upload, UploadState.CHECKED, UploadState.IMPORTING, way=way, confirmed_at=now, lease_until=lease_until
     )
 
 

@@ -66,7 +66,6 @@ def poll(batch: Batch, now: datetime) -> None:
         note="",
         processing_status=mirror.processing_status[:LONGEST_STATUS],
         created_at=mirror.created_at,
-        created_at=mirror.created_at,
         expires_at=mirror.expires_at,
         processing=mirror.counts.processing,
         succeeded=mirror.counts.succeeded,

@@ -38,15 +38,20 @@ def submit(batch: Batch, settings: Configuration) -> bool:
     with only_one(f"submit {batch.pk}") as held:
         if not held or not _may_go(batch):
             return False
-        with store.temporary_file("spool") as file:
-            body = bodies.write(file, batch.version.spec, _requests(batch))
-            file.flush()
-            faults.reach("submit: body written")
-            if body.requests != batch.request_total:
-                raise RuntimeError(f"{batch} has {batch.request_total} requests, its body {body.requests}")
-            Batch.objects.filter(pk=batch.pk).update(body_bytes=body.bytes, body_sha256=body.sha256)
-            faults.reach("submit: body noted")
-            return _send(batch, Path(file.name), settings)
+        with batches.counted(batch) as may_try:
+            return may_try and _write_and_send(batch, settings)
+
+
+def _write_and_send(batch: Batch, settings: Configuration) -> bool:
+    with store.temporary_file("spool") as file:
+        body = bodies.write(file, batch.version.spec, _requests(batch))
+        file.flush()
+        faults.reach("submit: body written")
+        if body.requests != batch.request_total:
+            raise RuntimeError(f"{batch} has {batch.request_total} requests, its body {body.requests}")
+        Batch.objects.filter(pk=batch.pk).update(body_bytes=body.bytes, body_sha256=body.sha256)
+        faults.reach("submit: body noted")
+        return _send(batch, Path(file.name), settings)
 
 
 def _may_go(batch: Batch) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 import orjson
+from django.db import OperationalError, close_old_connections
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
@@ -65,7 +66,7 @@ def drain(settings: Configuration, *, until: datetime | None = None) -> int:
             if open_calls:
                 done, open_calls = wait(open_calls, return_when=FIRST_COMPLETED)
                 calls = [future.result() for future in done]
-                booked += _book(calls, versions, account, settings)
+                booked += _book_surely(calls, versions, account, settings)
                 faults.reach("urgent: booked")
                 claiming = claiming and not _must_wait(calls)
     return booked
@@ -114,6 +115,23 @@ def _call(claimed: Claimed, params: bytes) -> _Call:
         return _Call(claimed, answer=answer)
     except ApiError as error:
         return _Call(claimed, error=error)
+    except Exception as error:  # the answers of the other calls are paid for and must be booked all the same
+        log.exception("the call for %s broke", claimed.custom_id)
+        return _Call(claimed, error=ApiError(f"The call broke: {type(error).__name__}.", Fault.UNCLEAR))
+
+
+def _book_surely(
+    calls: list[_Call], versions: dict[int, LabelingTaskVersion], account: Account, settings: Configuration
+) -> int:
+    """These answers are paid for and cannot be asked for again: a connection that broke during the calls, or a lost
+    race for rows, is tried once more. Booking twice books once."""
+    close_old_connections()
+    try:
+        return _book(calls, versions, account, settings)
+    except OperationalError as error:
+        log.warning("booking %s answers failed and is tried again: %s", len(calls), error)
+        close_old_connections()
+        return _book(calls, versions, account, settings)
 
 
 def _book(

@@ -1,12 +1,16 @@
 """The moves of a batch. Each leaves a BatchEvent: from, to, when, who, why."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import F
 
 from labeling import faults
 from labeling.models import Account, Batch, BatchEvent
+from labeling.querysets import MOST_UNFINISHED_TRIES
 from labeling.states import BatchState
 
 from .gates import OPEN_GATES
@@ -22,6 +26,31 @@ def move(batch: Batch, source: BatchState, target: BatchState, *, by: str, why: 
     faults.reach(f"batch {target}: moved")
     batch.refresh_from_db()
     return True
+
+
+@contextmanager
+def counted(batch: Batch) -> Iterator[bool]:
+    """Counts the work on a batch before it, and takes that back after it; False for one that was set aside.
+
+    What stays counted is the work whose worker never came back: killed, out of memory, out of time.
+    """
+    few_enough = Batch.objects.filter(pk=batch.pk, unfinished_tries__lt=MOST_UNFINISHED_TRIES)
+    may_try = bool(few_enough.update(unfinished_tries=F("unfinished_tries") + 1))
+    if not may_try:
+        Batch.objects.filter(pk=batch.pk).update(
+            note=f"Work on it ended its worker {MOST_UNFINISHED_TRIES} times; it was set aside."
+        )
+    try:
+        yield may_try
+    except (Exception, KeyboardInterrupt):
+        _came_back(batch, may_try)
+        raise
+    _came_back(batch, may_try)
+
+
+def _came_back(batch: Batch, tried: bool) -> None:
+    if tried:
+        Batch.objects.filter(pk=batch.pk).update(unfinished_tries=0)
 
 
 def record(batch: Batch, old: str, new: str, *, by: str, why: str = "") -> None:

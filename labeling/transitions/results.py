@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from hashlib import sha256
 from typing import Any
 
 from django.db import connection, transaction
 
 from labeling import faults
 from labeling.answers import storable
+from labeling.models import StrayLine
 from labeling.pricing import Usage
 from labeling.states import DocumentState, Outcome
 
@@ -22,7 +24,7 @@ from .documents import follow_leaders
 _COLUMNS = (
     "document_id, outcome, result_type, stop_reason, error_type, usable, goes_again, failure_reason, answer, model, "
     "api_request_id, input_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cache_read_tokens, output_tokens, "
-    "list_usd, paid_usd, line"
+    "list_usd, paid_usd"
 )
 
 _CREATE_READING = """
@@ -30,7 +32,7 @@ _CREATE_READING = """
         document_id bigint, outcome text, result_type text, stop_reason text, error_type text, usable boolean,
         goes_again boolean, failure_reason text, answer text, model text, api_request_id text,
         input_tokens int, cache_write_5m_tokens int, cache_write_1h_tokens int, cache_read_tokens int,
-        output_tokens int, list_usd numeric(20, 12), paid_usd numeric(20, 12), line text
+        output_tokens int, list_usd numeric(20, 12), paid_usd numeric(20, 12)
     ) ON COMMIT DELETE ROWS
 """
 
@@ -50,8 +52,6 @@ _SETTLE = """
             input_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cache_read_tokens, output_tokens,
             list_usd, paid_usd, %(now)s
         FROM fresh
-    ), kept AS (
-        INSERT INTO labeling_resultline (request_id, line) SELECT id, line FROM fresh
     ), booked AS (
         INSERT INTO labeling_spendtally (
             day, version_id, model, account_id, lane, results, usable, unpriced, prompt_tokens, output_tokens,
@@ -82,20 +82,14 @@ _SETTLE = """
             not_before = CASE WHEN f.goes_again AND f.outcome <> 'canceled' THEN %(again_at)s::timestamptz END,
             result_id = CASE WHEN f.usable THEN f.id ELSE d.result_id END
         FROM fresh f WHERE d.id = f.document_id AND d.state = 'batched'
-        RETURNING d.id
     )
-    SELECT array_agg(id) FROM moved
+    SELECT id, document_id FROM fresh
 """
 
-_STRAY = """
-    INSERT INTO labeling_strayline (batch_id, custom_id, why, line_sha256, line, seen_at)
-    SELECT %(batch)s, COALESCE(r.custom_id, ''), CASE WHEN r.id IS NULL THEN 'foreign' ELSE 'repeated' END,
-        encode(sha256(convert_to(t.line, 'UTF8')), 'hex'), t.line, %(now)s
-    FROM reading t
-    LEFT JOIN labeling_request r ON r.document_id = t.document_id AND r.batch_id = %(batch)s
-    LEFT JOIN labeling_resultline l ON l.request_id = r.id
-    WHERE l.line IS DISTINCT FROM t.line
-    ON CONFLICT DO NOTHING
+_KNOWN_LINES = """
+    SELECT r.document_id, r.custom_id, l.line
+    FROM labeling_request r LEFT JOIN labeling_resultline l ON l.request_id = r.id
+    WHERE r.batch_id = %(batch)s AND r.document_id = ANY(%(documents)s)
 """
 
 
@@ -141,7 +135,6 @@ class Reading:
             u.output_tokens,
             self.list_usd,
             self.paid_usd,
-            self.line,
         )
 
 
@@ -187,10 +180,32 @@ def settle(readings: Sequence[Reading], booking: Booking, now: datetime) -> int:
             for reading in readings:
                 copy.write_row(reading.columns())
         cursor.execute(_SETTLE, parameters)
-        moved = cursor.fetchone()[0] or []
-        if booking.batch_id is not None and len(moved) < len(readings):
-            cursor.execute(_STRAY, parameters)
-        follow_leaders(moved)
+        settled = {document_id: request_id for request_id, document_id in cursor.fetchall()}
+        # Raw lines take the short way into their table: most of the bytes of a chunk are theirs.
+        with cursor.copy("COPY labeling_resultline (request_id, line) FROM STDIN") as copy:
+            for reading in readings:
+                if reading.document_id in settled:
+                    copy.write_row((settled[reading.document_id], reading.line))
+        if booking.batch_id is not None and len(settled) < len(readings):
+            _keep_aside([r for r in readings if r.document_id not in settled], booking.batch_id)
+        follow_leaders(list(settled))
         faults.reach("results: settled")
     faults.reach("results: committed")
-    return len(moved)
+    return len(settled)
+
+
+def _keep_aside(readings: Sequence[Reading], batch_id: int) -> None:
+    """Lines that answer no open request of the batch; the same line again is no news."""
+    with connection.cursor() as cursor:
+        cursor.execute(_KNOWN_LINES, {"batch": batch_id, "documents": [r.document_id for r in readings]})
+        known = {document_id: (custom_id, line) for document_id, custom_id, line in cursor.fetchall()}
+    strays = []
+    for reading in readings:
+        custom_id, line = known.get(reading.document_id, ("", None))
+        if line != reading.line:
+            digest = sha256(reading.line.encode()).hexdigest()
+            why = "repeated" if custom_id else "foreign"
+            strays.append(
+                StrayLine(batch_id=batch_id, custom_id=custom_id, why=why, line_sha256=digest, line=reading.line)
+            )
+    StrayLine.objects.bulk_create(strays, ignore_conflicts=True)

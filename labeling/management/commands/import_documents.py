@@ -3,6 +3,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from django.core.management.base import CommandError
+
 from labeling import activity, configuration, store
 from labeling.configuration import Configuration
 from labeling.files import FileRefused, ReadOptions
@@ -33,7 +35,7 @@ class Command(Door):
         way = Way.URGENT if options["lane"] == "urgent" else Way(options["leave"])
         upload = self._receive(file, version, way, options, settings)
         self._check(upload, settings)
-        intake.confirm(upload, way)
+        intake.confirm(upload, way, imports_itself=True)
         intake.import_rows(upload, settings)
         upload.refresh_from_db()
         if upload.state == UploadState.IMPORTING:
@@ -63,12 +65,12 @@ class Command(Door):
             return intake.receive(
                 _chunks(file), file_name=file.name, version=version, way=way, options=read, settings=settings
             )
-        except OSError as error:
-            raise BadInput(f"{file} cannot be read: {error.strerror}.") from error
         except FileRefused as refusal:
             raise BadInput(f"{file}: {refusal}") from refusal
         except store.DiskLow as error:
-            raise BadInput(str(error)) from error
+            raise CommandError(str(error)) from error
+        except OSError as error:
+            raise CommandError(f"The file could not be stored: {error.strerror}.") from error
 
     def _check(self, upload: Upload, settings: Configuration) -> None:
         try:
@@ -91,6 +93,10 @@ def _version_in_use(slug: str) -> LabelingTaskVersion:
 
 
 def _chunks(file: Path) -> Iterator[bytes]:
-    with file.open("rb") as stream:
-        while piece := stream.read(PIECE):
-            yield piece
+    """Raises BadInput for a file that cannot be read; what goes wrong outside is not the file's fault."""
+    try:
+        with file.open("rb") as stream:
+            while piece := stream.read(PIECE):
+                yield piece
+    except OSError as error:
+        raise BadInput(f"{file} cannot be read: {error.strerror}.") from error

@@ -1,0 +1,292 @@
+"""What people fill in. A form parses and says what is wrong in a sentence; it never writes."""
+
+import json
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from pydantic import ValidationError as SettingsInvalid
+
+from labeling import prompts
+from labeling.catalogue import EFFORTS, MODELS
+from labeling.configuration import Configuration, fixed_by_environment
+from labeling.files import ENCODINGS, Format, ReadOptions
+from labeling.models import LabelingTask, LabelingTaskVersion, Upload
+from labeling.prompts import THINKING, Label, Spec
+from labeling.reports.calculator import Question
+from labeling.states import DocumentState, Kind, Way
+
+WAYS = [(way.value, way.sentence) for way in Way]
+
+
+class UploadForm(forms.Form):
+    task = forms.ModelChoiceField(
+        LabelingTask.objects.filter(version_in_use__isnull=False).select_related("version_in_use"),
+        to_field_name="slug",
+        error_messages={"required": "Choose a labeling task.", "invalid_choice": "That labeling task does not exist."},
+    )
+    file = forms.FileField(required=False, allow_empty_file=True)
+    text = forms.CharField(required=False, widget=forms.Textarea, strip=False)
+    way = forms.ChoiceField(choices=WAYS, initial=Way.TONIGHT)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        has_text = bool(str(cleaned.get("text") or "").strip())
+        if "file" in self.errors:
+            return cleaned
+        if bool(cleaned.get("file")) == has_text:
+            sentence = "Choose a file or paste text, not both." if has_text else "Choose a file, or paste some text."
+            self.add_error("text" if has_text else "file", sentence)
+        return cleaned
+
+
+class ColumnsForm(forms.Form):
+    """How a file is to be read: every choice may be left to detection."""
+
+    text_column = forms.CharField(required=False, strip=False, max_length=1000)
+    id_column = forms.CharField(required=False, strip=False, max_length=1000)
+    gold_column = forms.CharField(required=False, strip=False, max_length=1000)
+    header = forms.ChoiceField(required=False, choices=[("yes", "yes"), ("no", "no")])
+    format = forms.ChoiceField(required=False, choices=[("", "detect"), *((f.value, f.value) for f in Format)])
+    encoding = forms.ChoiceField(required=False, choices=[("", "detect"), *((e, e) for e in ENCODINGS)])
+
+    def options(self, upload: Upload) -> ReadOptions:
+        """The choices; columns chosen under another header or format would not exist, so they are detected anew."""
+        chosen = self.cleaned_data
+        has_header = chosen["header"] != "no"
+        before = upload.inspection
+        same_columns = has_header == bool(upload.options.get("has_header", True)) and (
+            not chosen["format"] or chosen["format"] == before.get("format")
+        )
+        return ReadOptions(
+            format=Format(chosen["format"]) if chosen["format"] else None,
+            encoding=chosen["encoding"] or None,
+            delimiter=upload.options.get("delimiter"),
+            text_column=(chosen["text_column"] or None) if same_columns else None,
+            id_column=(chosen["id_column"] or None) if same_columns else None,
+            gold_column=(chosen["gold_column"] or None) if same_columns else None,
+            has_header=has_header,
+        )
+
+
+class WayForm(forms.Form):
+    way = forms.ChoiceField(choices=WAYS)
+
+    @property
+    def chosen(self) -> Way:
+        return Way(self.cleaned_data["way"])
+
+
+class ReasonForm(forms.Form):
+    reason = forms.CharField(max_length=200, error_messages={"required": "Say why, in a few words."})
+
+
+class DocumentFilterForm(forms.Form):
+    """Filters live in the address; what cannot be read counts as any."""
+
+    q = forms.CharField(required=False, max_length=200)
+    task = forms.SlugField(required=False)
+    state = forms.ChoiceField(required=False, choices=[("", "any"), ("open", "open"), *DocumentState.choices()])
+    upload = forms.IntegerField(required=False, min_value=1, max_value=2**62)
+    label = forms.CharField(required=False, max_length=512, strip=False)
+
+
+class TaskForm(forms.Form):
+    name = forms.CharField(max_length=120, error_messages={"required": "Give the task a name."})
+    slug = forms.SlugField(
+        max_length=80,
+        error_messages={
+            "required": "Give the task a short name for commands and addresses.",
+            "invalid": "The short name has only letters, digits, hyphens and underscores.",
+        },
+    )
+    kind = forms.ChoiceField(choices=[(kind.value, kind.sentence) for kind in Kind], initial=Kind.CLASSIFY)
+    instructions = forms.CharField(strip=False, required=False)
+    labels_pasted = forms.CharField(required=False)
+    schema = forms.CharField(required=False)
+    model = forms.CharField(max_length=80, required=False)
+    max_tokens = forms.IntegerField(required=False, initial=1024)
+    thinking = forms.ChoiceField(required=False, choices=[("", "as the model needs"), *((t, t) for t in THINKING)])
+    effort = forms.ChoiceField(required=False, choices=[("", "as the model likes"), *((e, e) for e in EFFORTS)])
+    priority = forms.IntegerField(required=False, initial=0, min_value=-1000, max_value=1000)
+    based_on = forms.IntegerField(required=False, widget=forms.HiddenInput)
+
+    models = sorted(MODELS)
+
+    @classmethod
+    def of_version(cls, version: LabelingTaskVersion) -> "TaskForm":
+        """Filled with a version, to make the next one of it."""
+        return cls(
+            initial={
+                "name": version.task.name,
+                "slug": version.task.slug,
+                "kind": version.kind,
+                "instructions": version.instructions,
+                "schema": json.dumps(version.schema, indent=2, ensure_ascii=False) if version.schema else "",
+                "model": version.model,
+                "max_tokens": version.max_tokens,
+                "thinking": version.thinking,
+                "effort": version.effort,
+                "priority": version.task.priority,
+                "based_on": version.number,
+                "labels": version.labels,
+            }
+        )
+
+    def label_rows(self) -> list[dict[str, str]]:
+        """The rows of the label table: as entered, as stored, and at least three to fill in."""
+        if self.is_bound:
+            rows = [{"name": label.name, "description": label.description} for label in self._labels()]
+        else:
+            rows = list(self.initial.get("labels", []))
+        return rows + [{"name": "", "description": ""}] * max(1, 3 - len(rows))
+
+    def clean_slug(self) -> str:
+        slug = str(self.cleaned_data["slug"])
+        if slug == "new":
+            raise ValidationError("The short name “new” is taken by the page that makes tasks.")
+        return slug
+
+    def clean_schema(self) -> dict[str, Any] | None:
+        text = self.cleaned_data["schema"].strip()
+        if not text or self.cleaned_data.get("kind") != Kind.EXTRACT:
+            return None
+        try:
+            schema = json.loads(text)
+        except ValueError as error:
+            raise ValidationError(f"This is not JSON: {error}.") from None
+        if not isinstance(schema, dict):
+            raise ValidationError("The schema must be a JSON object.")
+        return schema
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if self.errors:
+            return cleaned
+        for sentence in prompts.check(self.spec()):
+            self.add_error(None, sentence)
+        return cleaned
+
+    def spec(self) -> Spec:
+        chosen = self.cleaned_data
+        kind = Kind(chosen["kind"])
+        return Spec(
+            kind=kind,
+            instructions=chosen["instructions"],
+            labels=tuple(self._labels()) if kind is Kind.CLASSIFY else (),
+            schema=chosen["schema"],
+            model=chosen["model"],
+            max_tokens=chosen["max_tokens"] if chosen["max_tokens"] is not None else 1024,
+            thinking=chosen["thinking"] or None,
+            effort=chosen["effort"] or None,
+        )
+
+    def _labels(self) -> list[Label]:
+        """Rows of the table, then the pasted lines `name: description`."""
+        names, descriptions = self._list("label_name"), self._list("label_description")
+        rows = list(zip(names, descriptions + [""] * len(names), strict=False))
+        for line in str(self.data.get("labels_pasted", "")).splitlines():
+            name, _, description = line.partition(": ")
+            rows.append((name, description))
+        return [Label(name.strip(), description.strip()) for name, description in rows if name.strip()]
+
+    def _list(self, name: str) -> list[str]:
+        return list(self.data.getlist(name)) if hasattr(self.data, "getlist") else list(self.data.get(name, []))
+
+
+class SettingsForm(forms.Form):
+    """Every setting as text; Configuration itself says what is wrong. What the environment fixes is left alone."""
+
+    def __init__(self, data: Any, in_force: Configuration) -> None:
+        super().__init__(data)
+        self.in_force = in_force
+        self.fixed = fixed_by_environment()
+        for name, described in Configuration.model_fields.items():
+            self.fields[name] = forms.CharField(required=False, help_text=described.description or "")
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        values = {name: self._value(name) for name in Configuration.model_fields if name not in self.fixed}
+        try:
+            Configuration.model_validate({**values, **self.fixed})
+        except SettingsInvalid as invalid:
+            for error in invalid.errors():
+                name = str(error["loc"][0])
+                self.add_error(name if name in self.fields else None, f"{error['msg']}.")
+        return cleaned
+
+    def changes(self) -> dict[str, Any]:
+        """What differs from what is in force, as JSON values."""
+        return {
+            name: self._value(name)
+            for name in Configuration.model_fields
+            if name not in self.fixed and self._value(name) != as_text(getattr(self.in_force, name), name)
+        }
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Each setting with its value, sentence and fault, as the page lists them."""
+        return [
+            {
+                "name": name,
+                "description": described.description,
+                "value": self.data.get(name, "") if self.is_bound and name not in self.fixed
+                else as_text(getattr(self.in_force, name), name) or "",
+                "default": as_text(described.default, name),
+                "errors": self.errors.get(name, []) if self.is_bound else [],
+                "is_fixed": name in self.fixed,
+                "is_switch": described.annotation is bool,
+            }
+            for name, described in Configuration.model_fields.items()
+        ]  # fmt: skip
+
+    def _value(self, name: str) -> str | None:
+        text = str(self.data.get(name, "")).strip()
+        if not text:
+            return as_text(Configuration.model_fields[name].default, name)
+        return text
+
+
+def as_text(value: Any, name: str) -> str | None:
+    """A setting as it stands in its field: numbers without an exponent, hours as 22:00, yes and no for a switch."""
+    if value is None:
+        return None
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if name == "night":
+        return f"{value:%H:%M}"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+class CalculatorForm(forms.Form):
+    """Plain GET; what is left blank is what the example of the field says."""
+
+    documents = forms.IntegerField(min_value=0, max_value=10**12, initial=100_000)
+    tokens_in = forms.IntegerField(min_value=0, max_value=10**7, initial=50)
+    tokens_out = forms.IntegerField(min_value=0, max_value=10**6, initial=20)
+    instructions = forms.IntegerField(min_value=0, max_value=10**7, initial=0)
+    price_in = forms.DecimalField(min_value=0, max_value=10_000, initial=Decimal(3))
+    price_out = forms.DecimalField(min_value=0, max_value=10_000, initial=Decimal(15))
+    urgent = forms.IntegerField(min_value=0, max_value=100, initial=0)
+    budget = forms.DecimalField(required=False, min_value=0, max_value=10**12)
+
+    @classmethod
+    def from_query(cls, query: Any) -> "CalculatorForm":
+        """What the address leaves out, or blank, has its initial value."""
+        values = {
+            name: query.get(name, "").replace(",", "") or field.initial for name, field in cls.base_fields.items()
+        }
+        return cls({name: value for name, value in values.items() if value is not None})
+
+    def question(self) -> Question:
+        asked = self.cleaned_data
+        return Question(
+            documents=asked["documents"],
+            input_tokens=asked["tokens_in"],
+            output_tokens=asked["tokens_out"],
+            instruction_tokens=asked["instructions"],
+            input_usd=asked["price_in"],
+            output_usd=asked["price_out"],
+            urgent_percent=asked["urgent"],
+            budget_usd=asked["budget"],
+        )

@@ -1,0 +1,198 @@
+"""What was saved, on what, and what it would have cost: sums over the spend tallies, by day of the site's zone."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Q, QuerySet, Sum
+
+from labeling.models import SpendTally
+from labeling.states import Lane
+
+NOTHING = Decimal(0)
+PERIODS = {"week": "Week", "month": "Month", "quarter": "Quarter", "year": "Year"}
+GROUPS = {"task": "Task", "model": "Model", "account": "Account"}
+_KEYS = {"task": "version__task__name", "model": "model", "account": "account__base_url"}
+CSV_HEADER = (
+    "day", "task", "task_version", "model", "account", "lane", "results", "usable", "results_without_price",
+    "input_tokens", "output_tokens", "real_time_price_usd", "paid_usd", "saved_usd", "paid_without_label_usd",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """Sums in USD; results without a known price are counted in `unpriced` and are in no sum."""
+
+    results: int
+    usable: int
+    unpriced: int
+    list_usd: Decimal
+    batch_usd: Decimal
+    urgent_usd: Decimal
+    wasted_usd: Decimal
+    urgent_list_usd: Decimal
+
+    @property
+    def paid_usd(self) -> Decimal:
+        return self.batch_usd + self.urgent_usd
+
+    @property
+    def saved_usd(self) -> Decimal:
+        return self.list_usd - self.paid_usd
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    label: str
+    day: date
+    list_usd: Decimal
+    batch_usd: Decimal
+    urgent_usd: Decimal
+    results: int
+    is_today: bool
+
+    @property
+    def paid_usd(self) -> Decimal:
+        return self.batch_usd + self.urgent_usd
+
+    @property
+    def saved_usd(self) -> Decimal:
+        return self.list_usd - self.paid_usd
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    name: str
+    money: Money
+
+
+@dataclass(frozen=True, slots=True)
+class Savings:
+    period: str
+    group: str
+    first: date
+    last: date
+    money: Money
+    bars: Sequence[Bar]
+    bar_unit: str
+    groups: Sequence[Group]
+
+    @property
+    def could_still_save(self) -> Decimal:
+        """Half of what the urgent calls of the period cost: they could have waited for a batch."""
+        return self.money.urgent_list_usd / 2
+
+    @property
+    def sentence(self) -> str:
+        return (
+            f"Paid and real-time price by {self.bar_unit}, {self.first} to {self.last}: "
+            f"{sum(1 for bar in self.bars if bar.results)} {self.bar_unit}s with answers"
+        )
+
+
+def savings(today: date, *, period: str, group: str) -> Savings:
+    """`today` in the site's zone. One query for the bars, one for the groups; everything else is summed from them."""
+    first, last = _period(today, period)
+    tallies = SpendTally.objects.filter(day__gte=first, day__lte=last).order_by()
+    by_day: dict[date, Any] = {row["day"]: row for row in tallies.values("day").annotate(**_SUMS)}
+    groups = _groups(tallies, group)
+    return Savings(
+        period=period,
+        group=group,
+        first=first,
+        last=last,
+        money=_money(list(by_day.values())),
+        bars=_bars(first, last, today, {day: _money([row]) for day, row in by_day.items()}),
+        bar_unit="week" if period in ("quarter", "year") else "day",
+        groups=groups,
+    )
+
+
+def rows_for_csv(today: date, *, period: str) -> Iterator[tuple[object, ...]]:
+    """The tallies of the period, summed by day, version, model, account and lane; amounts with full precision."""
+    first, last = _period(today, period)
+    yield CSV_HEADER
+    keys = ("day", "version__task__slug", "version__number", "model", "account__base_url", "lane")
+    rows = SpendTally.objects.filter(day__gte=first, day__lte=last).values_list(*keys).annotate(
+        Sum("results"), Sum("usable"), Sum("unpriced"), Sum("prompt_tokens"), Sum("output_tokens"),
+        Sum("list_usd"), Sum("paid_usd"), Sum("wasted_usd"),
+    ).order_by(*keys)  # fmt: skip
+    for row in rows.iterator():
+        *start, list_usd, paid_usd, wasted = row
+        yield (*start, *(f"{amount:f}" for amount in (list_usd, paid_usd, list_usd - paid_usd, wasted)))
+
+
+_SUMS = {
+    "n": Sum("results"),
+    "usable_n": Sum("usable"),
+    "unpriced_n": Sum("unpriced"),
+    "list_sum": Sum("list_usd"),
+    "paid_sum": Sum("paid_usd"),
+    "wasted_sum": Sum("wasted_usd"),
+    "urgent_paid": Sum("paid_usd", filter=Q(lane=Lane.URGENT)),
+    "urgent_list": Sum("list_usd", filter=Q(lane=Lane.URGENT)),
+}
+
+
+def _money(rows: Sequence[Mapping[str, Any]]) -> Money:
+    def total(name: str) -> Any:
+        return sum((row[name] or 0 for row in rows), start=NOTHING)
+
+    urgent = total("urgent_paid")
+    return Money(
+        results=int(total("n")),
+        usable=int(total("usable_n")),
+        unpriced=int(total("unpriced_n")),
+        list_usd=total("list_sum"),
+        batch_usd=total("paid_sum") - urgent,
+        urgent_usd=urgent,
+        wasted_usd=total("wasted_sum"),
+        urgent_list_usd=total("urgent_list"),
+    )
+
+
+def _groups(tallies: QuerySet[SpendTally], group: str) -> list[Group]:
+    key = _KEYS[group]
+    rows = list(tallies.values(key).annotate(**_SUMS))
+    groups = [Group(row[key] or "not told", _money([row])) for row in rows]
+    return sorted(groups, key=lambda row: (-row.money.list_usd, row.name))
+
+
+def _period(today: date, period: str) -> tuple[date, date]:
+    """Running week (from Monday), month, quarter or year, to today."""
+    if period == "week":
+        return today - timedelta(days=today.weekday()), today
+    if period == "quarter":
+        return today.replace(month=(today.month - 1) // 3 * 3 + 1, day=1), today
+    if period == "year":
+        return today.replace(month=1, day=1), today
+    return today.replace(day=1), today
+
+
+def _bars(first: date, last: date, today: date, by_day: dict[date, Money]) -> list[Bar]:
+    """A bar per day up to a month, per week (from its Monday) above."""
+    weekly = (last - first).days > 31
+    days: dict[date, list[Money]] = {}
+    day = first
+    while day <= last:
+        start = max(first, day - timedelta(days=day.weekday())) if weekly else day
+        days.setdefault(start, [])
+        if day in by_day:
+            days[start].append(by_day[day])
+        day += timedelta(days=1)
+    newest = max(days)
+    return [_bar(start, moneys, is_today=start == newest and last == today) for start, moneys in days.items()]
+
+
+def _bar(start: date, moneys: Sequence[Money], *, is_today: bool) -> Bar:
+    return Bar(
+        label=f"{start.day} {start:%b}",
+        day=start,
+        list_usd=sum((money.list_usd for money in moneys), NOTHING),
+        batch_usd=sum((money.batch_usd for money in moneys), NOTHING),
+        urgent_usd=sum((money.urgent_usd for money in moneys), NOTHING),
+        results=sum(money.results for money in moneys),
+        is_today=is_today,
+    )

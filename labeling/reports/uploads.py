@@ -1,0 +1,265 @@
+"""One upload from check to delivery: the receipt, and the list of them."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from django.core.cache import cache
+from django.db import connection
+from django.db.models import Count, F, Q, Sum
+from django.db.models.functions import Lower
+from django.utils import timezone
+
+from labeling import counts
+from labeling.models import Batch, Document, DocumentTally, RefusedRow, Upload
+from labeling.states import DocumentState, Kind, RefusalReason, UploadState, Way
+
+from .accuracy import Range, wilson
+from .paging import Page, page_of
+from .prices import estimate, usual_list_cost
+
+MOST_LABELS = 200
+MOST_REFUSED_SHOWN = 20
+RECOUNT = timedelta(seconds=30)
+"""Labels are counted from the rows; while an upload is being labeled no oftener than this."""
+
+KEEP_COUNT = 7 * 24 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class UploadLine:
+    """One upload in the list, with its documents by state."""
+
+    upload: Upload
+    states: dict[DocumentState, int]
+
+    @property
+    def parts(self) -> list[tuple[str, int, str]]:
+        return parts_of(self.states)
+
+    @property
+    def is_moving(self) -> bool:
+        return self.upload.state in (UploadState.RECEIVED, UploadState.IMPORTING, UploadState.READY)
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedKind:
+    reason: RefusalReason
+    rows: int
+    lines: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelCount:
+    label: str
+    documents: int
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """The labels as a whole; `gold` counts those with a gold label, `equal` those that equal it."""
+
+    labeled: int
+    labels: Sequence[LabelCount]
+    other_labels: int
+    gold: int
+    equal: int
+    counted_at: datetime
+
+    @property
+    def accuracy(self) -> Range | None:
+        return wilson(self.equal, self.gold) if self.gold else None
+
+
+@dataclass(frozen=True, slots=True)
+class WayOffered:
+    way: Way
+    usd: Decimal | None
+    list_usd: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    upload: Upload
+    earlier: Upload | None
+    states: dict[DocumentState, int]
+    waiting_by_way: dict[Way, int]
+    refused: Sequence[RefusedKind]
+    refused_rows: Sequence[RefusedRow]
+    batches: Sequence[Batch]
+    labels: Labels | None
+    usual_list_usd: Decimal | None
+
+    @property
+    def parts(self) -> list[tuple[str, int, str]]:
+        return parts_of(self.states)
+
+    @property
+    def to_pay(self) -> int:
+        return self.upload.accepted - self.upload.copies
+
+    @property
+    def waiting(self) -> int:
+        return self.states[DocumentState.QUEUED]
+
+    @property
+    def in_flight(self) -> int:
+        return self.states[DocumentState.BATCHED]
+
+    @property
+    def labeled(self) -> int:
+        return self.states[DocumentState.LABELED]
+
+    @property
+    def failed(self) -> int:
+        return self.states[DocumentState.FAILED]
+
+    @property
+    def withdrawn(self) -> int:
+        return self.states[DocumentState.WITHDRAWN]
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether columns are known, so that a person can choose among them."""
+        return bool(self.upload.inspection.get("columns"))
+
+    @property
+    def paid_lines(self) -> list[WayOffered]:
+        """What the waiting documents would cost each way, where the price is known from earlier answers."""
+        return [
+            WayOffered(
+                way,
+                estimate(self.waiting, self.usual_list_usd, way),
+                estimate(self.waiting, self.usual_list_usd, Way.URGENT),
+            )
+            for way in Way
+        ]
+
+
+def parts_of(states: dict[DocumentState, int]) -> list[tuple[str, int, str]]:
+    """The states as parts of a segmented bar."""
+    return [
+        ("ok", states[DocumentState.LABELED], "labeled"),
+        ("err", states[DocumentState.FAILED], "failed"),
+        ("proc", states[DocumentState.BATCHED], "in flight"),
+        ("wait", states[DocumentState.QUEUED], "waiting"),
+        ("can", states[DocumentState.WITHDRAWN], "withdrawn"),
+    ]
+
+
+def upload_page(*, before: int | None, after: int | None) -> Page[Upload]:
+    rows = Upload.objects.select_related("version__task", "created_by")
+    return page_of(rows, before=before, after=after, size=30)
+
+
+def lines_of(uploads: Sequence[Upload]) -> list[UploadLine]:
+    states = counts.documents_by_upload([upload.pk for upload in uploads])
+    return [UploadLine(upload, states[upload.pk]) for upload in uploads]
+
+
+def receipt(upload: Upload, *, earlier: Upload | None) -> Receipt:
+    """Everything the page of one upload shows; tallies, and the labels counted once per change."""
+    states = counts.documents_by_state(upload_id=upload.pk)
+    return Receipt(
+        upload=upload,
+        earlier=earlier,
+        states=states,
+        waiting_by_way=_waiting_by_way(upload),
+        refused=_refused_kinds(upload),
+        refused_rows=list(upload.refused_rows.order_by("row_number")[:MOST_REFUSED_SHOWN]) if upload.refused else [],
+        batches=_batches(upload, states),
+        labels=labels_of(upload, states[DocumentState.LABELED]),
+        usual_list_usd=usual_list_cost([upload.version_id]).get(upload.version_id),
+    )
+
+
+def labels_of(upload: Upload, labeled: int) -> Labels | None:
+    """Each label with its count; of a classify task only."""
+    if upload.version.kind != Kind.CLASSIFY or not labeled:
+        return None
+    key = f"labels:{upload.pk}"
+    known: Labels | None = cache.get(key)
+    if known and (known.labeled == labeled or _is_fresh(known, upload)):
+        return known
+    counted = _count_labels(upload, labeled)
+    cache.set(key, counted, KEEP_COUNT)
+    return counted
+
+
+def _is_fresh(known: Labels, upload: Upload) -> bool:
+    return upload.state == UploadState.READY and timezone.now() - known.counted_at < RECOUNT
+
+
+def _count_labels(upload: Upload, labeled: int) -> Labels:
+    documents = Document.objects.filter(upload=upload, state=DocumentState.LABELED).order_by()
+    found = list(documents.values_list("result__answer").annotate(n=Count("id")).order_by("-n", "result__answer"))
+    gold = equal = 0
+    if upload.inspection.get("gold_column"):
+        with_gold = documents.exclude(content__gold_label="")
+        same = Q(gold=F("answer"))
+        sums = with_gold.annotate(gold=Lower("content__gold_label"), answer=Lower("result__answer")).aggregate(
+            all=Count("id"), same=Count("id", filter=same)
+        )
+        gold, equal = sums["all"], sums["same"]
+    return Labels(
+        labeled=labeled,
+        labels=[LabelCount(label, n) for label, n in found[:MOST_LABELS]],
+        other_labels=max(0, len(found) - MOST_LABELS),
+        gold=gold,
+        equal=equal,
+        counted_at=timezone.now(),
+    )
+
+
+def _waiting_by_way(upload: Upload) -> dict[Way, int]:
+    sums = dict(
+        DocumentTally.objects.filter(upload=upload, state=DocumentState.QUEUED)
+        .order_by()
+        .values_list("way")
+        .annotate(n=Sum("documents"))
+    )
+    return {way: int(sums.get(way, 0)) for way in Way}
+
+
+def _refused_kinds(upload: Upload) -> list[RefusedKind]:
+    """Refused rows by kind with the first lines of each."""
+    if not upload.refused:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT reason, count(*), (array_agg(line_number ORDER BY row_number))[1:4]
+            FROM labeling_refusedrow WHERE upload_id = %s GROUP BY reason ORDER BY count(*) DESC
+            """,
+            [upload.pk],
+        )
+        return [RefusedKind(RefusalReason(reason), n, lines) for reason, n, lines in cursor.fetchall()]
+
+
+def _batches(upload: Upload, states: dict[DocumentState, int]) -> list[Batch]:
+    """The batches that carried documents of the upload; looked up once per change of its states."""
+    if upload.ready_at is None:
+        return []
+    newest = Batch.objects.filter(version=upload.version_id).order_by("-id").values_list("pk", flat=True).first()
+    if newest is None:
+        return []
+    stand = hashlib.sha256(repr((newest, sorted(states.items()))).encode()).hexdigest()[:16]
+    ids = cache.get_or_set(f"upload-batches:{upload.pk}:{stand}", lambda: _batch_ids(upload), 3600)
+    return list(Batch.objects.filter(pk__in=ids or ()).select_related("version__task").order_by("-pk"))
+
+
+def _batch_ids(upload: Upload) -> list[int]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT b.id FROM labeling_batch b
+            WHERE b.version_id = %(version)s AND b.built_at >= %(since)s AND EXISTS (
+                SELECT 1 FROM labeling_request r JOIN labeling_document d ON d.id = r.document_id
+                WHERE r.batch_id = b.id AND d.upload_id = %(upload)s)
+            ORDER BY b.id DESC LIMIT 50
+            """,
+            {"version": upload.version_id, "since": upload.created_at, "upload": upload.pk},
+        )
+        return [row[0] for row in cursor.fetchall()]

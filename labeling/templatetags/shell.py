@@ -1,0 +1,115 @@
+"""What stands around every page: the sidebar, the sandbox sign, the theme. Works on error pages too."""
+
+from functools import cache
+from typing import Any
+
+from django import template
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+
+from batchsite.api_address import api_address
+from batchsite.environment import EnvironmentFault
+from labeling.reports.shell import Shell, shell
+from labeling.troubles import Trouble
+from labeling.views.reader import settings_of, theme_of
+
+register = template.Library()
+
+
+@register.simple_tag(takes_context=True)
+def shell_of(context: template.Context) -> Shell | None:
+    """None where nobody is signed in, or where the reader may not see anything."""
+    request = context.get("request")
+    return _shell(request) if request is not None and _may_view(request) else None
+
+
+@register.simple_tag
+def is_sandbox() -> bool:
+    return _is_sandbox()
+
+
+@register.simple_tag(takes_context=True)
+def theme(context: template.Context) -> str:
+    """`light`, `dark`, or empty: as the system says."""
+    request = context.get("request")
+    return theme_of(request) if request is not None else ""
+
+
+@register.simple_tag(takes_context=True)
+def current(context: template.Context, *prefixes: str) -> bool:
+    """Whether the page belongs to a place of the sidebar."""
+    request = context.get("request")
+    if request is None:
+        return False
+    path = request.path
+    return any(path == "/" if prefix == "/" else path.startswith(prefix) for prefix in prefixes)
+
+
+@register.simple_tag(takes_context=True)
+def role(context: template.Context) -> str:
+    user = context["request"].user
+    for permission, word in (
+        ("labeling.administer", "Admin"),
+        ("labeling.operate", "Operator"),
+        ("labeling.view", "Viewer"),
+    ):
+        if user.has_perm(permission):
+            return word
+    return "No role"
+
+
+@register.simple_tag
+def zone_name() -> str:
+    return timezone.get_current_timezone_name()
+
+
+@register.simple_tag(takes_context=True)
+def with_query(context: template.Context, **changes: Any) -> str:
+    """The address's query with changes; an empty value takes a parameter away."""
+    query = context["request"].GET.copy()
+    for name, value in changes.items():
+        query.pop(name, None)
+        if value not in (None, ""):
+            query[name] = str(value)
+    return f"?{query.urlencode()}"
+
+
+@register.simple_tag
+def trouble_link(trouble: Trouble) -> dict[str, str]:
+    """Where a person can do something about a trouble."""
+    kind, _, pk = trouble.subject.partition("-")
+    if kind == "B" and pk.isdecimal():
+        return {"url": reverse("batch", args=[int(pk)]), "words": "Open batch"}
+    if kind == "U" and pk.isdecimal():
+        return {"url": reverse("upload", args=[int(pk)]), "words": "Open upload"}
+    places = {"silent_workers": ("#workers", "See workers"), "ledger": ("#balance", "See the book")}
+    url, words = places.get(trouble.kind, ("#sending" if trouble.kind.startswith("paused") else "#main", "See below"))
+    return {"url": url, "words": words}
+
+
+def nav_counts(request: HttpRequest) -> dict[str, int]:
+    found = _shell(request)
+    return {"batches": found.batches_open, "decisions": found.decisions}
+
+
+def _shell(request: HttpRequest) -> Shell:
+    found: Shell | None = getattr(request, "_nightshift_shell", None)
+    if found is None:
+        found = shell(settings_of(request), timezone.now())
+        request._nightshift_shell = found  # type: ignore[attr-defined]
+    return found
+
+
+def _may_view(request: HttpRequest) -> bool:
+    user = getattr(request, "user", None)
+    return user is not None and user.is_authenticated and user.has_perm("labeling.view")
+
+
+@cache
+def _is_sandbox() -> bool:
+    """The environment of a process does not change while it lives."""
+    try:
+        return api_address().is_sandbox
+    except EnvironmentFault:
+        return False

@@ -1,0 +1,64 @@
+"""The pages and commands of the product."""
+
+from django.urls import path, register_converter
+
+from labeling.states import FailureReason
+from labeling.views import batches, decisions, documents, downloads, house, night, savings, tasks, uploads
+
+
+class ReasonConverter:
+    """A failure reason in an address; anything else is not found."""
+
+    regex = "|".join(FailureReason)
+
+    def to_python(self, value: str) -> FailureReason:
+        return FailureReason(value)
+
+    def to_url(self, value: str) -> str:
+        return str(value)
+
+
+register_converter(ReasonConverter, "reason")
+
+urlpatterns = [
+    path("", night.night, name="night"),
+    path("live/night", night.night_live, name="night_live"),
+    path("pause", night.pause, name="pause"),
+    path("resume", night.resume, name="resume"),
+    path("uploads/", uploads.uploads, name="uploads"),
+    path("live/uploads", uploads.uploads_live, name="uploads_live"),
+    path("uploads/new/", uploads.upload_new, name="upload_new"),
+    path("uploads/<int:pk>/", uploads.upload, name="upload"),
+    path("live/uploads/<int:pk>", uploads.upload_live, name="upload_live"),
+    path("uploads/<int:pk>/columns", uploads.upload_columns, name="upload_columns"),
+    path("uploads/<int:pk>/import", uploads.upload_confirm, name="upload_confirm"),
+    path("uploads/<int:pk>/discard", uploads.upload_discard, name="upload_discard"),
+    path("uploads/<int:pk>/way", uploads.upload_way, name="upload_way"),
+    path("uploads/<int:pk>/refused.csv", uploads.upload_refused, name="upload_refused"),
+    path("uploads/<int:pk>/original", downloads.upload_original, name="upload_original"),
+    path("uploads/<int:pk>/labels.<str:form>", downloads.upload_labels, name="upload_labels"),
+    path("documents/", documents.documents, name="documents"),
+    path("documents/<int:pk>/", documents.document, name="document"),
+    path("batches/", batches.batches, name="batches"),
+    path("live/batches", batches.batches_live, name="batches_live"),
+    path("batches/<int:pk>/", batches.batch, name="batch"),
+    path("live/batches/<int:pk>", batches.batch_live, name="batch_live"),
+    path("batches/<int:pk>/cancel", batches.batch_cancel, name="batch_cancel"),
+    path("decisions/", decisions.decisions, name="decisions"),
+    path("live/decisions", decisions.decisions_live, name="decisions_live"),
+    path("decisions/<slug:slug>/<reason:reason>/retry", decisions.retry, name="decision_retry"),
+    path("decisions/<slug:slug>/<reason:reason>/close", decisions.close, name="decision_close"),
+    path("savings/", savings.savings, name="savings"),
+    path("savings/savings.csv", savings.savings_csv, name="savings_csv"),
+    path("tasks/", tasks.tasks, name="tasks"),
+    path("tasks/new/", tasks.task_new, name="task_new"),
+    path("tasks/<slug:slug>/", tasks.task, name="task"),
+    path("tasks/<slug:slug>/edit/", tasks.task_edit, name="task_edit"),
+    path("tasks/<slug:slug>/pause", tasks.task_pause, name="task_pause"),
+    path("tasks/<slug:slug>/resume", tasks.task_resume, name="task_resume"),
+    path("tasks/<slug:slug>/labels.<str:form>", downloads.task_labels, name="task_labels"),
+    path("activity/", house.activity, name="activity"),
+    path("settings/", house.settings, name="settings"),
+    path("theme", house.theme, name="theme"),
+    path("healthz/workers", house.workers_health, name="workers_health"),
+]

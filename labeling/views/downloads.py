@@ -1,0 +1,46 @@
+"""Files that leave through the browser: labels, and a file with its labels. They stream."""
+
+from collections.abc import Iterable
+
+from django.http import Http404, HttpResponseBase, StreamingHttpResponse
+from django.shortcuts import get_object_or_404
+from django.utils.http import content_disposition_header
+
+from labeling import exports
+from labeling.exports import CONTENT_TYPES, Format
+from labeling.models import LabelingTask, Upload
+
+from .door import WebRequest, page
+
+
+@page()
+def upload_labels(request: WebRequest, pk: int, form: str) -> HttpResponseBase:
+    """All about every document of an upload."""
+    upload = get_object_or_404(Upload, pk=pk)
+    return _download(exports.stream(_format(form), upload=upload), _format(form), f"U-{pk}-labels.{form}")
+
+
+@page()
+def upload_original(request: WebRequest, pk: int) -> HttpResponseBase:
+    """The file as it came, its own columns in their own order, with the labels."""
+    upload = get_object_or_404(Upload, pk=pk)
+    return _download(exports.original(upload), exports.original_format(upload), exports.original_name(upload))
+
+
+@page()
+def task_labels(request: WebRequest, slug: str, form: str) -> HttpResponseBase:
+    """All about every document of a labeling task."""
+    task = get_object_or_404(LabelingTask, slug=slug)
+    return _download(exports.stream(_format(form), task=task), _format(form), f"{slug}-labels.{form}")
+
+
+def _format(word: str) -> Format:
+    if word not in set(Format):
+        raise Http404(f"There is no format {word}.")
+    return Format(word)
+
+
+def _download(pieces: Iterable[bytes], form: Format, name: str) -> StreamingHttpResponse:
+    response = StreamingHttpResponse(pieces, content_type=CONTENT_TYPES[form])
+    response["Content-Disposition"] = content_disposition_header(True, name) or "attachment"
+    return response

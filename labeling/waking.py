@@ -1,0 +1,14 @@
+"""Let a worker look at once instead of within the minute, because there is something to do."""
+
+from django.utils import timezone
+from django_q.models import OrmQ
+from django_q.tasks import async_task
+
+TICKS = "ticks"
+ENOUGH = 5
+"""More waiting ticks than these would only look again at what the first has seen."""
+
+
+def wake() -> None:
+    if OrmQ.objects.filter(key=TICKS, lock__lte=timezone.now()).count() <= ENOUGH:
+        async_task("labeling.tasks.tick", cluster=TICKS)

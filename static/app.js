@@ -1,0 +1,162 @@
+/* What htmx leaves to us: polls that back off and rest, a line that says how old the figures are, toasts that go,
+   the drop zone, the reader's zone. Everything works without this file. */
+(function () {
+  "use strict";
+
+  const FIRST_WAIT = 2000, LONGEST_WAIT = 60000, STALE_AFTER = 3, TOAST_MS = 8000;
+  let failures = 0, notBefore = 0, updatedAt = new Date();
+
+  const byId = (id) => document.getElementById(id);
+  /* By the address: an element that was swapped away cannot be asked any more. */
+  const isPoll = (event) => Boolean(event.detail.pathInfo && event.detail.pathInfo.requestPath.startsWith("/live/"));
+  const clock = (date) => date.toLocaleTimeString("en-GB");
+
+  function say(state) {
+    const line = byId("live-line");
+    const region = document.querySelector("[data-live]");
+    if (!line) return;
+    line.hidden = !region || !region.hasAttribute("hx-get");
+    line.className = "live" + (state === "live" ? "" : " " + state);
+    line.textContent = state === "paused" ? "Paused while the tab is hidden"
+      : state === "stale" ? "Stale since " + clock(updatedAt)
+      : "Live, updated " + clock(updatedAt);
+  }
+
+  function showBanner() {
+    const banner = byId("stale");
+    if (!banner) return;
+    banner.hidden = false;
+    banner.textContent = "";
+    const words = document.createElement("span");
+    const strong = document.createElement("strong");
+    strong.textContent = "These figures are from " + clock(updatedAt) + ". ";
+    words.append(strong, failures + " updates failed, the next try is at " + clock(new Date(notBefore)) + ".");
+    const space = document.createElement("span");
+    space.className = "sp";
+    const again = document.createElement("button");
+    again.type = "button";
+    again.className = "btn sm";
+    again.textContent = "Try now";
+    again.addEventListener("click", pollNow);
+    banner.append(words, space, again);
+  }
+
+  function pollNow() {
+    notBefore = 0;
+    const region = document.querySelector("[data-live][hx-get]");
+    if (region && window.htmx) window.htmx.ajax("GET", region.getAttribute("hx-get"), { source: region, target: region, swap: "outerHTML" });
+  }
+
+  function failed() {
+    failures += 1;
+    notBefore = Date.now() + Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** (failures - 1));
+    if (failures >= STALE_AFTER) {
+      say("stale");
+      showBanner();
+    }
+  }
+
+  function succeeded() {
+    failures = 0;
+    notBefore = 0;
+    updatedAt = new Date();
+    const banner = byId("stale");
+    if (banner) banner.hidden = true;
+    say("live");
+  }
+
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (isPoll(event) && (document.hidden || Date.now() < notBefore)) event.preventDefault();
+  });
+  document.addEventListener("htmx:afterRequest", (event) => {
+    if (!isPoll(event)) return;
+    if (event.detail.successful) succeeded();
+    else failed();
+  });
+  document.addEventListener("htmx:afterSettle", () => { say(failures >= STALE_AFTER ? "stale" : "live"); ready(document); });
+  document.addEventListener("htmx:sendError", (event) => { if (!isPoll(event)) toast("Not done: the server does not answer. Try it again."); });
+  document.addEventListener("htmx:responseError", (event) => {
+    if (!isPoll(event)) toast("Not done: the server answered " + event.detail.xhr.status + ". Reload the page and try it again.");
+  });
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) say("paused");
+    else { say("live"); pollNow(); }
+  });
+
+  function toast(words) {
+    const note = document.createElement("div");
+    note.className = "toast bad";
+    note.setAttribute("role", "alert");
+    note.textContent = words;
+    byId("toasts").append(note);
+    ready(document);
+  }
+
+  function leaves(note) {
+    const isBad = note.classList.contains("bad");
+    const close = document.createElement("button");
+    close.type = "button";
+    close.className = "close";
+    close.setAttribute("aria-label", "Close");
+    close.textContent = "×";
+    close.addEventListener("click", () => note.remove());
+    note.append(close);
+    if (isBad) return;
+    const go = () => { if (note.matches(":hover, :focus-within")) setTimeout(go, 1000); else note.remove(); };
+    setTimeout(go, TOAST_MS);
+  }
+
+  function drops(zone) {
+    const input = zone.querySelector("input[type=file]");
+    const words = zone.querySelector("[data-chosen]");
+    const rest = words.textContent;
+    const over = (on) => (event) => { event.preventDefault(); zone.classList.toggle("over", on); };
+    const told = () => { words.textContent = input.files.length ? input.files[0].name : rest; };
+    zone.addEventListener("dragover", over(true));
+    zone.addEventListener("dragleave", over(false));
+    zone.addEventListener("drop", (event) => {
+      over(false)(event);
+      if (event.dataTransfer.files.length) { input.files = event.dataTransfer.files; told(); }
+    });
+    input.addEventListener("change", told);
+  }
+
+  /* Things that come with a page or a swap; each is made ready once. */
+  function ready(root) {
+    for (const [selector, prepare] of [[".toast", leaves], [".drop", drops], ["[data-add-row]", addsRows], [".menu", closes]]) {
+      for (const element of root.querySelectorAll(selector + ":not([data-ready])")) {
+        element.setAttribute("data-ready", "");
+        prepare(element);
+      }
+    }
+  }
+
+  function addsRows(button) {
+    button.hidden = false;
+    button.addEventListener("click", () => {
+      const rows = byId(button.dataset.addRow);
+      const row = rows.lastElementChild.cloneNode(true);
+      for (const input of row.querySelectorAll("input")) input.value = "";
+      rows.append(row);
+      row.querySelector("input").focus();
+    });
+  }
+
+  function closes(menu) {
+    document.addEventListener("keydown", (event) => { if (event.key === "Escape") menu.open = false; });
+    document.addEventListener("click", (event) => { if (!menu.contains(event.target)) menu.open = false; });
+  }
+
+  document.addEventListener("keydown", (event) => {
+    const search = byId("q");
+    if (event.key === "/" && search && !event.target.closest("input, textarea, select")) { event.preventDefault(); search.focus(); }
+  });
+
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if (zone) document.cookie = "nightshift_zone=" + zone + "; path=/; max-age=31536000; samesite=lax";
+
+  const wrong = document.querySelector("[aria-invalid=true]");
+  if (wrong) wrong.focus();
+  ready(document);
+  say("live");
+})();

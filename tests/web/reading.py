@@ -1,0 +1,15 @@
+"""Reading pages as a person does: the words without the markup."""
+
+import re
+
+from django.test import Client
+
+
+def words(html: bytes) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html.decode())).replace("&quot;", '"').replace("&#x27;", "'")
+
+
+def see(client: Client, path: str) -> str:
+    response = client.get(path)
+    assert response.status_code == 200, response.status_code
+    return words(response.content)

@@ -1,0 +1,195 @@
+"""Every address with a stranger, an account without a role, a viewer, an operator and an admin."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from labeling.states import BatchState, FailureReason, UploadState
+from labeling.urls import urlpatterns
+from tests.factories import make_batch, make_document, make_request, make_result, make_task, make_upload, make_version
+
+Kwargs = dict[str, dict[str, Any]]
+PAGES: Kwargs = {
+    "night": {},
+    "uploads": {},
+    "upload": {"pk": 900_001},
+    "upload_refused": {"pk": 900_001},
+    "upload_original": {"pk": 900_001},
+    "upload_labels": {"pk": 900_001, "form": "csv"},
+    "documents": {},
+    "document": {"pk": 900_001},
+    "batches": {},
+    "batch": {"pk": 900_001},
+    "decisions": {},
+    "savings": {},
+    "savings_csv": {},
+    "tasks": {},
+    "task": {"slug": "colors"},
+    "task_labels": {"slug": "colors", "form": "jsonl"},
+    "activity": {},
+}
+LIVE: Kwargs = {
+    "night_live": {},
+    "uploads_live": {},
+    "upload_live": {"pk": 900_001},
+    "batches_live": {},
+    "batch_live": {"pk": 900_001},
+    "decisions_live": {},
+}
+OPERATOR_PAGES: Kwargs = {"upload_new": {}, "task_new": {}, "task_edit": {"slug": "colors"}}
+ADMIN_PAGES: Kwargs = {"settings": {}}
+CAUSE: dict[str, Any] = {"slug": "colors", "reason": FailureReason.NOT_A_LABEL}
+COMMANDS: Kwargs = {
+    "pause": {},
+    "resume": {},
+    "upload_columns": {"pk": 900_001},
+    "upload_confirm": {"pk": 900_001},
+    "upload_discard": {"pk": 900_001},
+    "upload_way": {"pk": 900_001},
+    "batch_cancel": {"pk": 900_001},
+    "decision_retry": CAUSE,
+    "decision_close": CAUSE,
+    "task_pause": {"slug": "colors"},
+    "task_resume": {"slug": "colors"},
+}
+OPEN = {"theme", "workers_health"}
+
+
+@pytest.fixture
+def house(db: None) -> None:
+    """One of everything, with the ids that the addresses above name."""
+    version = make_version(make_task(slug="colors"))
+    upload = make_upload(version, pk=900_001)
+    batch = make_batch(version, pk=900_001)
+    labeled = make_document(upload, pk=900_001, text="a red thing")
+    make_result(make_request(labeled, batch=batch), answer="red")
+    make_document(upload, state="failed", failure_reason=FailureReason.NOT_A_LABEL)
+    make_document(upload)
+
+
+def url(name: str) -> str:
+    kwargs = {**PAGES, **LIVE, **OPERATOR_PAGES, **ADMIN_PAGES, **COMMANDS}[name]
+    return reverse(name, kwargs=kwargs)
+
+
+def test_every_address_is_in_one_of_the_tables_here() -> None:
+    known = {*PAGES, *LIVE, *OPERATOR_PAGES, *ADMIN_PAGES, *COMMANDS, *OPEN}
+    assert {pattern.name for pattern in urlpatterns} == known
+
+
+@pytest.mark.parametrize("name", [*PAGES, *LIVE, *OPERATOR_PAGES, *ADMIN_PAGES])
+def test_a_stranger_is_sent_to_sign_in(house: None, client: Client, name: str) -> None:
+    response = client.get(url(name))
+    assert (response.status_code, response["Location"].partition("?")[0]) == (302, "/login")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_stranger_commands_nothing(house: None, client: Client, name: str) -> None:
+    assert client.post(url(name))["Location"].startswith("/login")
+
+
+@pytest.mark.parametrize("name", LIVE)
+def test_a_live_part_sends_who_is_signed_out_to_sign_in_instead_of_showing_a_form(
+    house: None, client: Client, name: str
+) -> None:
+    response = client.get(url(name), headers={"HX-Request": "true"})
+    assert (response.status_code, response["HX-Redirect"]) == (401, "/login")
+
+
+@pytest.mark.parametrize("name", [*PAGES, *LIVE, *OPERATOR_PAGES, *ADMIN_PAGES])
+def test_an_account_without_a_role_reads_what_it_lacks(house: None, nobody: Client, name: str) -> None:
+    response = nobody.get(url(name))
+    assert response.status_code == 403
+    assert "This is not for your role" in response.content.decode()
+
+
+@pytest.mark.parametrize("name", [*PAGES, *LIVE])
+def test_a_viewer_sees_everything(house: None, viewer: Client, name: str) -> None:
+    response = viewer.get(url(name))
+    assert response.status_code == 200
+    assert b"".join(response)
+
+
+@pytest.mark.parametrize("name", [*OPERATOR_PAGES, *ADMIN_PAGES])
+def test_a_viewer_opens_no_form_that_changes_something(house: None, viewer: Client, name: str) -> None:
+    assert viewer.get(url(name)).status_code == 403
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_viewer_commands_nothing(house: None, viewer: Client, name: str) -> None:
+    assert viewer.post(url(name), {"way": "now", "reason": "because"}).status_code == 403
+
+
+@pytest.mark.parametrize("name", [*PAGES, *LIVE, *OPERATOR_PAGES])
+def test_an_operator_opens_every_page_of_the_work(house: None, operator: Client, name: str) -> None:
+    assert operator.get(url(name)).status_code == 200
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_an_operator_may_command(house: None, operator: Client, name: str) -> None:
+    response = operator.post(url(name), {"way": "now", "reason": "because"})
+    assert response.status_code == 302
+    assert not response["Location"].startswith("/login")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_is_a_post(house: None, operator: Client, name: str) -> None:
+    assert operator.get(url(name)).status_code == 405
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_needs_the_token_of_its_page(house: None, operator: Client, name: str) -> None:
+    careful = Client(enforce_csrf_checks=True)
+    careful.cookies = operator.cookies
+    response = careful.post(url(name), {"way": "now", "reason": "because"})
+    assert response.status_code == 403
+    assert "Nothing was done" in response.content.decode()
+
+
+def test_settings_are_for_admins(house: None, operator: Client, admin: Client) -> None:
+    assert operator.get("/settings/").status_code == 403
+    assert operator.post("/settings/", {}).status_code == 403
+    assert admin.get("/settings/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path", ["/nope", "/uploads/99999/", "/documents/123456789012345678901234567890/", "/batches/77/", "/tasks/none/"]
+)
+def test_what_does_not_exist_is_said_in_the_look_of_the_house(house: None, viewer: Client, path: str) -> None:
+    response = viewer.get(path)
+    assert response.status_code == 404
+    assert "There is nothing here" in response.content.decode()
+
+
+def test_the_health_of_the_workers_needs_no_account(db: None, client: Client) -> None:
+    response = client.get(reverse("workers_health"))
+    assert response.status_code == 503
+    assert response.json() == {"database": True, "queues": {"ticks": False, "bulk": False, "urgent": False}}
+
+
+def test_the_health_is_well_when_every_queue_has_beaten(db: None, client: Client) -> None:
+    from labeling.heartbeat import beat
+
+    for queue in ("ticks", "bulk", "urgent"):
+        beat(queue)
+    assert client.get(reverse("workers_health")).status_code == 200
+
+
+def test_the_theme_is_a_cookie_and_leads_nowhere_else(db: None, client: Client) -> None:
+    response = client.post(reverse("theme"), {"theme": "dark", "next": "https://elsewhere.example/"})
+    assert (response["Location"], response.cookies["nightshift_theme"].value) == ("/", "dark")
+    assert 'data-theme="dark"' in client.get("/login").content.decode()
+
+
+@pytest.mark.parametrize("state", [BatchState.UNKNOWN, BatchState.BUILDING, BatchState.REJECTED, BatchState.ABSENT])
+def test_a_batch_has_a_page_in_every_state(db: None, viewer: Client, state: BatchState) -> None:
+    batch = make_batch(state=state)
+    assert viewer.get(f"/batches/{batch.pk}/").status_code == 200
+
+
+@pytest.mark.parametrize("state", list(UploadState))
+def test_an_upload_has_a_page_in_every_state(db: None, operator: Client, state: UploadState) -> None:
+    upload = make_upload(state=state)
+    assert upload.file_name in operator.get(f"/uploads/{upload.pk}/").content.decode()

@@ -1,0 +1,105 @@
+"""Settings, activity, cancel, zones."""
+
+import re
+from datetime import date
+
+import pytest
+from django.test import Client
+from django_q.models import OrmQ
+
+from labeling import configuration
+from labeling.models import Activity, Setting
+from labeling.states import UploadState
+from tests.factories import (
+    make_batch,
+    make_document,
+    make_request,
+    make_upload,
+)
+from tests.web.reading import see, words
+
+
+def form_of(client: Client) -> dict[str, str]:
+    html = client.get("/settings/").content.decode()
+    values = dict(re.findall(r'<input class="inp" id="s-\w+" name="(\w+)" value="([^"]*)"', html))
+    return {**values, "canary": "yes"}
+
+
+def test_settings_are_saved_and_counted_from_then_on(admin: Client) -> None:
+    admin.post("/settings/", {**form_of(admin), "night": "22:30", "time_zone": "Europe/Berlin", "canary": "no"})
+    settings = configuration.load()
+    assert (f"{settings.night:%H:%M}", settings.time_zone, settings.canary) == ("22:30", "Europe/Berlin", False)
+    assert set(Setting.objects.filter(updated_by="admin-person").values_list("key", flat=True)) == {
+        "night", "time_zone", "canary",
+    }  # fmt: skip
+    assert "night = 22:30" in Activity.objects.get(subject="settings").sentence
+
+
+def test_a_setting_that_cannot_be_read_is_marked_and_nothing_is_saved(admin: Client) -> None:
+    response = admin.post("/settings/", {**form_of(admin), "time_zone": "Berlin", "max_attempts": "9"})
+    assert response.status_code == 422
+    assert "Berlin is not a time zone" in words(response.content)
+    assert not Setting.objects.filter(key="max_attempts").exists()
+
+
+def test_an_emptied_setting_goes_back_to_its_default(admin: Client) -> None:
+    admin.post("/settings/", {**form_of(admin), "max_attempts": "7"})
+    assert configuration.load().max_attempts == 7
+    admin.post("/settings/", {**form_of(admin), "max_attempts": ""})
+    assert configuration.load().max_attempts == 3
+
+
+def test_what_the_environment_fixes_is_shown_and_not_changed(admin: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NIGHTSHIFT_MAX_ATTEMPTS", "5")
+    assert "5 fixed by the environment" in see(admin, "/settings/")
+    admin.post("/settings/", {**form_of(admin), "max_attempts": "9"})
+    assert not Setting.objects.filter(key="max_attempts").exists()
+
+
+def test_activity_is_filtered_by_who_and_by_what(operator: Client, admin: Client) -> None:
+    operator.post("/pause", {"reason": "one"})
+    admin.post("/resume")
+    assert "leaves again" not in see(operator, "/activity/?by=operator-person")
+    assert "Paused everything: one" in see(operator, "/activity/?by=operator-person")
+
+
+def test_a_canceled_batch_remembers_who_wished_it(operator: Client, admin: Client) -> None:
+    batch = make_batch()
+    make_request(make_document(make_upload(batch.version)), batch=batch)
+    admin.post(f"/batches/{batch.pk}/cancel", {"rest": "withdraw"})
+    response = operator.post(f"/batches/{batch.pk}/cancel", {"rest": "queue"}, follow=True)
+    batch.refresh_from_db()
+    assert (batch.cancel_requested_by, batch.withdraw_canceled) == ("admin-person", True)
+    assert "admin-person was first" in words(response.content)
+
+
+def test_an_upload_that_stands_still_says_why(viewer: Client) -> None:
+    upload = make_upload(state=UploadState.IMPORTING, error="Only 3 bytes of disk are free; 5 are wanted.")
+    seen = see(viewer, f"/uploads/{upload.pk}/")
+    assert "Only 3 bytes of disk are free" in seen
+    assert "The rows so far are safe" in seen
+
+
+def test_times_are_in_the_zone_of_the_browser(viewer: Client) -> None:
+    Setting.objects.create(key="night", value="22:00")
+    assert "Next submission 22:00" in see(viewer, "/tasks/") or "Next submission" in see(viewer, "/tasks/")
+    viewer.cookies["nightshift_zone"] = "Asia/Tokyo"
+    assert "Times in Asia/Tokyo" in see(viewer, "/tasks/")
+    viewer.cookies["nightshift_zone"] = "../../etc/passwd"
+    assert "Times in UTC" in see(viewer, "/tasks/")
+
+
+def test_days_of_the_chart_reach_from_the_first_to_today(viewer: Client) -> None:
+    from labeling.reports.savings import savings
+
+    found = savings(date(2026, 11, 22), period="month", group="task")
+    assert (found.bars[0].day, found.bars[-1].day, len(found.bars)) == (date(2026, 11, 1), date(2026, 11, 22), 22)
+    assert len(savings(date(2026, 11, 22), period="year", group="task").bars) == 47
+
+
+def test_a_command_wakes_a_worker_at_once_and_not_without_end(operator: Client) -> None:
+    for _ in range(9):
+        operator.post("/resume")
+    waiting = list(OrmQ.objects.filter(key="ticks"))
+    assert 1 <= len(waiting) <= 6
+    assert {task.func() for task in waiting} == {"labeling.tasks.tick"}

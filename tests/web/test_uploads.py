@@ -1,0 +1,220 @@
+"""From the form to the labels, through the pages; the stages that workers play are called directly."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+
+from labeling import configuration
+from labeling.files import FileRefused
+from labeling.models import Activity, Document, LabelingTaskVersion, Upload
+from labeling.pipeline import intake
+from labeling.states import UploadState, Way
+from tests.factories import make_document, make_task, make_upload, make_version
+
+HX = {"HX-Request": "true"}
+
+
+@pytest.fixture
+def version(db: None) -> LabelingTaskVersion:
+    return make_version(make_task(slug="colors", name="Colors"))
+
+
+def send(client: Client, content: bytes, name: str = "things.csv", **fields: str) -> Upload:
+    response = client.post(
+        "/uploads/new/", {"task": "colors", "way": "tonight", "file": SimpleUploadedFile(name, content), **fields}
+    )
+    assert response.status_code == 302, response.content.decode()
+    upload = Upload.objects.latest("pk")
+    assert response["Location"] == f"/uploads/{upload.pk}/"
+    return upload
+
+
+def check(upload: Upload) -> None:
+    upload.refresh_from_db()
+    intake.check(upload, configuration.load())
+
+
+def page(client: Client, upload: Upload) -> str:
+    return client.get(f"/uploads/{upload.pk}/").content.decode()
+
+
+def words(html: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html))
+
+
+def test_a_file_goes_from_the_form_to_a_balance(operator: Client, version: LabelingTaskVersion) -> None:
+    upload = send(operator, b"id,text\n1,a red car\n2,a blue bird\n3,\n4,a red car\n")
+    assert "The file is being read" in page(operator, upload)
+    check(upload)
+    checked = page(operator, upload)
+    assert "Which column holds the text?" in checked
+    assert "a blue bird" in checked
+    operator.post(f"/uploads/{upload.pk}/import", {"way": "now"})
+    upload.refresh_from_db()
+    assert (upload.state, upload.way) == (UploadState.IMPORTING, Way.NOW)
+    assert "0 rows so far" in words(page(operator, upload))
+    intake.import_rows(upload, configuration.load())
+    ready = words(page(operator, upload))
+    assert "4 rows = 3 accepted (2 to pay + 1 copy) + 1 refused" in ready
+    assert "The text is blank." in ready
+    assert Document.objects.filter(upload=upload, way=Way.NOW).count() == 3
+
+
+def test_tonight_is_chosen_beforehand(operator: Client, version: LabelingTaskVersion) -> None:
+    html = operator.get("/uploads/new/").content.decode()
+    assert 'name="way" value="tonight" checked' in html
+    assert html.count(" checked>") == 1
+
+
+def test_pasted_text_is_a_document_for_each_line(operator: Client, version: LabelingTaskVersion) -> None:
+    response = operator.post("/uploads/new/", {"task": "colors", "way": "now", "text": "red, green\nblue\n"})
+    upload = Upload.objects.get()
+    assert response["Location"] == f"/uploads/{upload.pk}/"
+    check(upload)
+    operator.post(f"/uploads/{upload.pk}/import", {"way": "now"})
+    intake.import_rows(upload, configuration.load())
+    assert sorted(Document.objects.values_list("content__text", flat=True)) == ["blue", "red, green"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"task": "colors", "way": "now"}, "Choose a file, or paste some text."),
+        ({"task": "", "way": "now", "text": "x"}, "Choose a labeling task."),
+        ({"task": "gone", "way": "now", "text": "x"}, "That labeling task does not exist."),
+    ],
+)
+def test_a_form_that_lacks_something_says_what(
+    operator: Client, version: LabelingTaskVersion, fields: dict[str, str], sentence: str
+) -> None:
+    response = operator.post("/uploads/new/", fields)
+    assert (response.status_code, Upload.objects.count()) == (422, 0)
+    assert sentence in response.content.decode()
+
+
+def test_a_file_over_the_limit_is_refused_with_a_sentence(
+    operator: Client, version: LabelingTaskVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NIGHTSHIFT_UPLOAD_BYTES", "10")
+    response = operator.post(
+        "/uploads/new/", {"task": "colors", "way": "now", "file": SimpleUploadedFile("a.txt", b"x" * 11)}
+    )
+    assert "The file is larger than 10 bytes." in response.content.decode()
+
+
+def test_the_same_file_again_is_said_with_who_and_when(
+    operator: Client, version: LabelingTaskVersion, person: Callable[[str], User]
+) -> None:
+    first = send(operator, b"text\nred\n")
+    second = send(operator, b"text\nred\n", "again.csv")
+    html = words(page(operator, second))
+    assert f"The same file came in before: U-{first.pk} by operator-person" in html
+    assert "The same file" not in page(operator, first)
+
+
+def test_a_column_that_must_be_chosen_can_be_chosen_on_the_page(operator: Client, version: LabelingTaskVersion) -> None:
+    upload = send(operator, b"a,b\nred,1\nblue,2\n")
+    with pytest.raises(FileRefused):
+        check(upload)
+    assert "Choose below how to read it" in page(operator, upload)
+    operator.post(f"/uploads/{upload.pk}/columns", {"text_column": "a", "id_column": "b", "header": "yes"})
+    check(upload)
+    upload.refresh_from_db()
+    assert (upload.inspection["text_column"], upload.inspection["id_column"]) == ("a", "b")
+
+
+def test_another_header_means_that_columns_are_found_anew(operator: Client, version: LabelingTaskVersion) -> None:
+    upload = send(operator, b"text\nred\n")
+    check(upload)
+    operator.post(f"/uploads/{upload.pk}/columns", {"text_column": "text", "header": "no"})
+    check(upload)
+    upload.refresh_from_db()
+    assert upload.inspection["columns"] == ["column_1"]
+
+
+def test_a_command_with_htmx_answers_with_the_changed_part_and_a_toast(
+    operator: Client, version: LabelingTaskVersion
+) -> None:
+    upload = send(operator, b"text\nred\n")
+    check(upload)
+    response = operator.post(f"/uploads/{upload.pk}/import", {"way": "tonight"}, headers=HX)
+    html = response.content.decode()
+    assert response.status_code == 200
+    assert 'hx-trigger="every 2s"' in html
+    assert 'id="toasts" hx-swap-oob="beforeend"' in html
+    assert "Importing. You can leave this page" in html
+    assert "<html" not in html
+
+
+def test_who_loses_the_race_to_import_reads_who_won(
+    operator: Client, admin: Client, version: LabelingTaskVersion
+) -> None:
+    upload = send(operator, b"text\nred\n")
+    check(upload)
+    admin.post(f"/uploads/{upload.pk}/import", {"way": "urgent"})
+    response = operator.post(f"/uploads/{upload.pk}/import", {"way": "tonight"}, follow=True)
+    assert "this upload is importing meanwhile. admin-person was first" in response.content.decode()
+    upload.refresh_from_db()
+    assert upload.way == Way.URGENT
+    assert Activity.objects.filter(subject=f"U-{upload.pk}", sentence__startswith="Imports").count() == 1
+
+
+def test_a_discarded_file_is_not_imported(operator: Client, version: LabelingTaskVersion) -> None:
+    upload = send(operator, b"text\nred\n")
+    check(upload)
+    assert operator.post(f"/uploads/{upload.pk}/discard")["Location"] == "/uploads/"
+    response = operator.post(f"/uploads/{upload.pk}/import", {"way": "now"}, follow=True)
+    assert "this upload is discarded meanwhile" in response.content.decode()
+    assert not Document.objects.exists()
+
+
+def test_what_waits_can_leave_another_way_and_what_is_in_flight_stays(
+    operator: Client, version: LabelingTaskVersion
+) -> None:
+    from tests.factories import make_request
+
+    upload = make_upload(version)
+    waiting, flying = make_document(upload), make_document(upload)
+    make_request(flying)
+    response = operator.post(f"/uploads/{upload.pk}/way", {"way": "urgent"}, follow=True)
+    waiting.refresh_from_db()
+    flying.refresh_from_db()
+    assert (waiting.way, flying.way) == (Way.URGENT, Way.TONIGHT)
+    assert "1 document leaves another way now" in response.content.decode()
+
+
+def test_refused_rows_come_out_as_csv_with_line_and_reason(operator: Client, version: LabelingTaskVersion) -> None:
+    upload = send(operator, b"id,text\n1,red\n2,\n")
+    check(upload)
+    operator.post(f"/uploads/{upload.pk}/import", {"way": "now"})
+    intake.import_rows(upload, configuration.load())
+    response = operator.get(f"/uploads/{upload.pk}/refused.csv")
+    lines = b"".join(response).decode().splitlines()
+    assert "attachment" in response["Content-Disposition"]
+    assert lines[1].startswith("2,3,blank_text,")
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "xlsx"])
+def test_labels_are_downloaded_in_each_format(operator: Client, version: LabelingTaskVersion, form: str) -> None:
+    upload = make_upload(version)
+    make_document(upload, text="a red thing")
+    response = operator.get(f"/uploads/{upload.pk}/labels.{form}")
+    assert response["Content-Disposition"] == f'attachment; filename="U-{upload.pk}-labels.{form}"'
+    assert len(b"".join(response)) > 20
+
+
+def test_a_format_that_does_not_exist_is_not_found(operator: Client, version: LabelingTaskVersion) -> None:
+    assert operator.get(f"/uploads/{make_upload(version).pk}/labels.pdf").status_code == 404
+
+
+def test_markup_in_names_and_cells_is_shown_and_not_run(operator: Client, version: LabelingTaskVersion) -> None:
+    upload = send(operator, b"id,text\n1,<script>alert(1)</script>\n", "<img src=x onerror=alert(2)>.csv")
+    check(upload)
+    html = page(operator, upload)
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
+    assert "<script>alert" not in html
+    assert "<img" not in html
