@@ -1,0 +1,74 @@
+"""What a person decides about failures: send again, or close."""
+
+import pytest
+
+from labeling.models import Document, Request
+from labeling.states import DocumentState, FailureReason, Way
+from labeling.transitions import documents
+from tests.fake_api import FakeApi, errored, succeeded
+from tests.pipeline.story import a_version, brought_in, built, forget_waits, played, setting, states, the_document
+
+pytestmark = pytest.mark.usefixtures("house")
+
+NONSENSE = succeeded("nonsense")
+
+
+def failed(fake: FakeApi, *texts: str) -> None:
+    fake.answers.extend([NONSENSE] * len(texts))
+    brought_in(a_version(), texts)
+    played(fake)
+    assert states() == {DocumentState.FAILED: len(texts)}
+
+
+def test_a_failure_that_is_sent_again_starts_with_fresh_attempts(fake: FakeApi) -> None:
+    settings = setting(max_attempts=2)
+    fake.answers.extend([errored("api_error")] * 4)
+    brought_in(a_version(), ["a"])
+    for _ in range(2):
+        played(fake, settings)
+        forget_waits()
+    assert the_document().failure_reason == FailureReason.TOO_MANY_ATTEMPTS
+    assert documents.queue_again(Document.objects.all(), Way.NOW) == 1
+    played(fake, settings)
+    assert (the_document().state, the_document().attempts) == (DocumentState.QUEUED, 3)
+    forget_waits()
+    played(fake, settings)
+    assert the_document().failure_reason == FailureReason.TOO_MANY_ATTEMPTS
+    assert Request.objects.count() == 4
+
+
+def test_a_failure_goes_again_the_way_the_person_said(fake: FakeApi) -> None:
+    failed(fake, "a", "b")
+    assert documents.queue_again(Document.objects.filter(content__text="a"), Way.TONIGHT) == 1
+    assert the_document("a").way == Way.TONIGHT
+    assert [batch.way for batch in built()] == [Way.TONIGHT]
+    assert the_document("b").state == DocumentState.FAILED
+
+
+def test_sending_again_twice_sends_once(fake: FakeApi) -> None:
+    failed(fake, "a")
+    assert documents.queue_again(Document.objects.all(), Way.NOW) == 1
+    assert documents.queue_again(Document.objects.all(), Way.NOW) == 0
+    played(fake)
+    assert states() == {DocumentState.LABELED: 1}
+    assert documents.queue_again(Document.objects.all(), Way.NOW) == 0
+
+
+def test_a_failure_that_is_closed_leaves_the_list_of_decisions_and_can_be_opened_again(fake: FakeApi) -> None:
+    failed(fake, "a", "b")
+    task = the_document("a").version.task
+    of_the_task = Document.objects.filter(version__task=task, content__text="a")
+    assert documents.close_failures(of_the_task, "not worth it") == 1
+    assert documents.close_failures(of_the_task, "again") == 0
+    assert [document.content.text for document in Document.objects.need_a_person()] == ["b"]
+    assert the_document("a").closed_reason == "not worth it"
+    assert documents.queue_again(Document.objects.all(), Way.NOW) == 2
+    assert (the_document("a").closed_at, the_document("a").closed_reason) == (None, "")
+
+
+def test_what_waits_or_is_labeled_cannot_be_closed_or_sent_again(fake: FakeApi) -> None:
+    brought_in(a_version(), ["a"])
+    assert documents.close_failures(Document.objects.all(), "no") == 0
+    assert documents.queue_again(Document.objects.all(), Way.NOW) == 0
+    played(fake)
+    assert documents.close_failures(Document.objects.all(), "no") == 0
