@@ -38,7 +38,7 @@ def _key() -> Iterator[str]:
     except ApiAddressRefused as error:
         yield str(error)
         return
-    if not address.is_sandbox and not address.api_key:
+    if not address.is_sandbox and not (address.api_key or address.auth_token):
         yield "There is no API key: set ANTHROPIC_API_KEY."
 
 

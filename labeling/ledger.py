@@ -12,7 +12,8 @@ from labeling.models import LedgerCheck
 
 _FIGURES = """
     WITH documents AS (
-        SELECT upload_id, state, count(*) AS n FROM labeling_document GROUP BY upload_id, state
+        SELECT upload_id, state, CASE WHEN state = 'queued' THEN way ELSE '' END AS way, count(*) AS n
+        FROM labeling_document GROUP BY 1, 2, 3
     ), requests AS (
         SELECT batch_id, outcome, count(*) AS n FROM labeling_request GROUP BY batch_id, outcome
     ), results AS (
@@ -32,11 +33,13 @@ _FIGURES = """
         (SELECT count(*) FROM labeling_upload u WHERE u.accepted <> (
             SELECT COALESCE(sum(n), 0) FROM documents d WHERE d.upload_id = u.id)) AS unbalanced_uploads,
         (SELECT count(*) FROM (
-            SELECT t.upload_id, t.state FROM labeling_documenttally t GROUP BY 1, 2
-            HAVING sum(t.documents) <> COALESCE(
-                (SELECT sum(n) FROM documents d WHERE d.upload_id = t.upload_id AND d.state = t.state), 0)
+            SELECT t.upload_id, t.state, t.way FROM labeling_documenttally t GROUP BY 1, 2, 3
+            HAVING sum(t.documents) <> COALESCE((
+                SELECT sum(n) FROM documents d
+                WHERE d.upload_id = t.upload_id AND d.state = t.state AND d.way = t.way), 0)
         ) x) + (SELECT count(*) FROM documents d WHERE NOT EXISTS (
-            SELECT 1 FROM labeling_documenttally t WHERE t.upload_id = d.upload_id AND t.state = d.state
+            SELECT 1 FROM labeling_documenttally t
+            WHERE t.upload_id = d.upload_id AND t.state = d.state AND t.way = d.way
         )) AS drifted_document_counts,
         (SELECT COALESCE(sum(n), 0) FROM requests WHERE outcome = 'open') AS open_requests,
         (SELECT count(*) FROM labeling_document c JOIN labeling_document l ON l.id = c.leader_id

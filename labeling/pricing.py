@@ -22,6 +22,9 @@ PRICE_DECIMALS = 5
 FROM_THE_START = date(2025, 1, 1)
 """Effective date of the first known price of a model: nothing was sent by us before it."""
 
+MOST_TOKENS = 500_000_000
+"""No answer has more; a count beyond it is nonsense, and the sum of three still fits four bytes."""
+
 NOTHING = Decimal(0)
 _MILLION = Decimal(1_000_000)
 
@@ -58,21 +61,27 @@ class Usage:
     def from_message(cls, usage: Mapping[str, Any] | None) -> Self:
         """Read the `usage` of a message; keys may be null or absent.
 
-        Cache writes without a breakdown are writes for 5 minutes, the API's default.
+        Cache writes without a breakdown are writes for 5 minutes, the API's default. A count that is no
+        count makes the whole usage unknown, and with it the price.
         """
         if not usage:
             return cls()
-        written = usage.get("cache_creation_input_tokens") or 0
         breakdown = usage.get("cache_creation") or {}
-        for_an_hour = breakdown.get("ephemeral_1h_input_tokens") or 0
-        for_5_minutes = breakdown.get("ephemeral_5m_input_tokens") or 0
-        return cls(
+        if not isinstance(breakdown, Mapping):
+            return cls()
+        counts = (
             usage.get("input_tokens") or 0,
             usage.get("output_tokens") or 0,
-            max(for_5_minutes, written - for_an_hour),
-            for_an_hour,
+            usage.get("cache_creation_input_tokens") or 0,
+            breakdown.get("ephemeral_5m_input_tokens") or 0,
+            breakdown.get("ephemeral_1h_input_tokens") or 0,
             usage.get("cache_read_input_tokens") or 0,
         )
+        for count in counts:
+            if type(count) is not int or not 0 <= count <= MOST_TOKENS:
+                return cls()
+        input_tokens, output_tokens, written, for_5_minutes, for_an_hour, read = counts
+        return cls(input_tokens, output_tokens, max(for_5_minutes, written - for_an_hour), for_an_hour, read)
 
     @property
     def prompt_tokens(self) -> int:

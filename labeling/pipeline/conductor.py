@@ -6,15 +6,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import IntEnum
 
+from django.db import transaction
 from django.db.models import Min, Q
 from django.utils import timezone
 
-from labeling import counts
+from labeling import counts, store
 from labeling.configuration import Configuration
 from labeling.models import Batch, Document, Gate, Request, Upload
 from labeling.pipeline.accounts import account_in_use
 from labeling.querysets import BatchQuerySet, DocumentQuerySet
-from labeling.states import BatchState, DocumentState, Lane, Outcome, UploadState
+from labeling.states import BatchState, DocumentState, Lane, Outcome, UploadState, Way
 from labeling.transitions import tallies, uploads
 
 from . import build, canary, cancel, doubt, ingest, intake, poll, recover, submit, urgent
@@ -81,7 +82,7 @@ def run_until_idle(
         sentence = _where_things_stand()
         if sentence != told:
             say(told := sentence)
-        if report := _ending():
+        if report := _ending(settings):
             return report
         if deadline is not None and time.monotonic() >= deadline:
             return Report(Ending.TIMEOUT, [f"The time was over before everything was done. {sentence}"])
@@ -89,7 +90,11 @@ def run_until_idle(
 
 
 def _skip_back_off() -> None:
-    Document.objects.filter(state=DocumentState.QUEUED, not_before__gt=timezone.now()).update(not_before=None)
+    """Rows that somebody else is just moving are passed over; the next pass finds them."""
+    with transaction.atomic():
+        backing_off = Document.objects.filter(state=DocumentState.QUEUED, not_before__gt=timezone.now())
+        free = backing_off.select_for_update(skip_locked=True)
+        backing_off.filter(pk__in=free.values("pk")).update(not_before=None)
 
 
 def _where_things_stand() -> str:
@@ -102,28 +107,32 @@ def _where_things_stand() -> str:
     )
 
 
-def _ending() -> Report | None:
+def _ending(settings: Configuration) -> Report | None:
     """None while time alone moves something; else why there is nothing left to do."""
     closed = list(Gate.objects.filter(closed_at__isnull=False).select_related("task"))
     set_aside = Batch.objects.set_aside()
     reachable = Batch.objects.filter(account=account_in_use())
+    is_low = store.free_bytes() < settings.min_free_bytes
     moving = (
         Upload.objects.filter(state=UploadState.IMPORTING, error=""),
-        Batch.objects.filter(state__in=(BatchState.SUBMITTING, BatchState.ENDED)).exclude(pk__in=set_aside),
+        Batch.objects.filter(state=BatchState.SUBMITTING).exclude(pk__in=set_aside),
+        Batch.objects.none() if is_low else Batch.objects.filter(state=BatchState.ENDED).exclude(pk__in=set_aside),
         reachable.filter(state__in=(BatchState.IN_PROGRESS, BatchState.CANCELING, BatchState.UNKNOWN)),
         Request.objects.filter(lane=Lane.URGENT, outcome=Outcome.OPEN),
-        _waiting(closed),
+        _waiting(settings, closed),
         _building(closed).exclude(pk__in=set_aside),
     )
     return None if any(rows.exists() for rows in moving) else _report(closed)
 
 
-def _waiting(closed: list[Gate]) -> DocumentQuerySet:
-    """Documents that will leave without anybody's help."""
+def _waiting(settings: Configuration, closed: list[Gate]) -> DocumentQuerySet:
+    """Documents that will leave without anybody's help; into a full queue only urgent ones do."""
     if any(gate.task_id is None for gate in closed):
         return Document.objects.none()
     held_tasks = [gate.task_id for gate in closed]
     leaders = Document.objects.leaders().waiting().filter(upload__state__in=(UploadState.READY, UploadState.DONE))
+    if Batch.objects.requests_in_queue() >= settings.queue_limit:
+        leaders = leaders.filter(way=Way.URGENT)
     return leaders.exclude(version__task__in=held_tasks)
 
 

@@ -113,9 +113,7 @@ def _note_candidates(batch: Batch, listed: list[MessageBatch]) -> None:
                 batch=batch, message_batch_id=mirror.id, defaults={"created_at": mirror.created_at}
             )
         elif mirror.counts.total not in in_the_air:
-            Account.objects.filter(pk=batch.account_id).update(
-                foreign_batch_id=mirror.id, foreign_seen_at=mirror.created_at
-            )
+            Account.objects.filter(batch=batch).update(foreign_batch_id=mirror.id, foreign_seen_at=mirror.created_at)
 
 
 def _newer_than_intent(batch: Batch, listed: list[MessageBatch]) -> list[MessageBatch]:

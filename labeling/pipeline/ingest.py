@@ -40,9 +40,13 @@ DOWNLOAD_AGAIN_AFTER = (timedelta(0), timedelta(minutes=1), timedelta(minutes=5)
 def ingest(batch: Batch, settings: Configuration) -> bool:
     """Fetch and store the results of an ended batch; True once every request of it is settled.
 
-    Raises DiskLow, before anything is fetched, when the disk could not hold them.
+    Nothing is fetched while the disk could not hold it.
     """
-    store.require_free(settings.min_free_bytes)
+    try:
+        store.require_free(settings.min_free_bytes)
+    except store.DiskLow as low:
+        Batch.objects.filter(pk=batch.pk).update(note=str(low))
+        return False
     with only_one(f"ingest {batch.pk}") as held:
         if not held or not Batch.objects.filter(pk=batch.pk, state=BatchState.ENDED).exists():
             return False

@@ -231,6 +231,44 @@ def follow_leaders(leader_ids: Sequence[int]) -> int:
         return int(cursor.rowcount)
 
 
+def let_heirs_take_over() -> int:
+    """A leader that was withdrawn leads nobody: copies of its own upload go with it, the oldest other one takes over.
+
+    Returns how many copies became leaders. Cheap where nothing waits, so whoever withdraws or imports may call it.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_WITHDRAW_WITH_LEADER)
+        cursor.execute(_HEIRS)
+        heirs = [(heir, old) for heir, old in cursor.fetchall()]
+        if heirs:
+            pairs = {"heirs": [heir for heir, _ in heirs], "old": [old for _, old in heirs]}
+            for step in (_FOLLOW_THE_HEIR, _LEAD):
+                cursor.execute(step, pairs)
+    return len(heirs)
+
+
+_WITHDRAW_WITH_LEADER = """
+    UPDATE labeling_document c SET state = 'withdrawn'
+    FROM labeling_document l
+    WHERE c.state = 'queued' AND c.leader_id = l.id AND l.state = 'withdrawn' AND c.upload_id = l.upload_id
+"""
+
+_HEIRS = """
+    SELECT DISTINCT ON (c.leader_id) c.id, c.leader_id
+    FROM labeling_document c JOIN labeling_document l ON l.id = c.leader_id
+    WHERE c.state = 'queued' AND l.state = 'withdrawn' AND l.leader_id IS NULL
+    ORDER BY c.leader_id, c.id
+"""
+
+_FOLLOW_THE_HEIR = """
+    UPDATE labeling_document d SET leader_id = p.heir
+    FROM unnest(%(heirs)s::bigint[], %(old)s::bigint[]) AS p(heir, old)
+    WHERE (d.id = p.old OR d.leader_id = p.old) AND d.id <> p.heir
+"""
+
+_LEAD = "UPDATE labeling_document SET leader_id = NULL WHERE id = ANY(%(heirs)s)"
+
+
 def change_way(documents: DocumentQuerySet, way: Way) -> int:
     """Another way to leave for documents that still wait. A copy pulls its queued leader along.
 

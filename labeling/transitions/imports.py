@@ -16,6 +16,8 @@ from django.db import connection, transaction
 from labeling.files import JsonValue, RefusedRow, Row
 from labeling.models import Upload
 
+from .documents import let_heirs_take_over
+
 _CREATE_INCOMING = """
     CREATE TEMPORARY TABLE IF NOT EXISTS incoming (
         id bigint, row_number int, sha256 bytea, encoded_bytes int
@@ -109,6 +111,7 @@ def store_rows(upload: Upload, rows: Sequence[Incoming], refused: Sequence[Refus
         copies = len(rows) - cursor.rowcount
         if copies:
             cursor.execute(_COPIES, place)
+            let_heirs_take_over()
             cursor.execute(_PULL_LEADERS_ALONG, place)
         counts: dict[str, Any] = {
             "accepted": len(rows),

@@ -19,7 +19,7 @@ from labeling.models import StrayLine
 from labeling.pricing import Usage
 from labeling.states import DocumentState, Outcome
 
-from .documents import follow_leaders
+from .documents import follow_leaders, let_heirs_take_over
 
 _COLUMNS = (
     "document_id, outcome, result_type, stop_reason, error_type, usable, goes_again, failure_reason, answer, model, "
@@ -189,6 +189,8 @@ def settle(readings: Sequence[Reading], booking: Booking, now: datetime) -> int:
         if booking.batch_id is not None and len(settled) < len(readings):
             _keep_aside([r for r in readings if r.document_id not in settled], booking.batch_id)
         follow_leaders(list(settled))
+        if booking.canceled_become == DocumentState.WITHDRAWN:
+            let_heirs_take_over()
         faults.reach("results: settled")
     faults.reach("results: committed")
     return len(settled)

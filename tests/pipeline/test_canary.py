@@ -1,0 +1,119 @@
+"""One document of a new version goes in real time before many are sent in batches."""
+
+import pytest
+from django.utils import timezone
+
+from labeling.batch_api import Fault
+from labeling.models import Batch, Canary, Document, Gate, LabelingTask
+from labeling.pipeline import canary, pausing, urgent
+from labeling.prompts import Label
+from labeling.states import CanaryState, DocumentState
+from tests.fake_api import FakeApi, succeeded
+from tests.pipeline.story import a_version, brought_in, built, setting, states, texts
+
+pytestmark = pytest.mark.usefixtures("house")
+ON = setting(canary=True)
+
+
+def arranged() -> None:
+    canary.arrange(ON, timezone.now())
+
+
+def test_many_documents_of_an_unproved_version_wait_for_their_canary(fake: FakeApi) -> None:
+    brought_in(a_version(), texts(101))
+    arranged()
+    assert built(ON) == []
+    assert Canary.objects.get().state == CanaryState.SENT
+
+
+def test_a_hundred_documents_need_no_canary(fake: FakeApi) -> None:
+    brought_in(a_version(), texts(100))
+    arranged()
+    assert [batch.request_total for batch in built(ON)] == [100]
+    assert not Canary.objects.exists()
+
+
+def test_a_canary_that_came_back_lets_the_others_go_and_keeps_its_answer(fake: FakeApi) -> None:
+    brought_in(a_version(), texts(101))
+    arranged()
+    urgent.drain(ON)
+    arranged()
+    assert Canary.objects.get().state == CanaryState.PROVED
+    assert [batch.request_total for batch in built(ON)] == [100]
+    assert states() == {DocumentState.LABELED: 1, DocumentState.BATCHED: 100}
+
+
+def test_an_answer_off_the_list_proves_the_params(fake: FakeApi) -> None:
+    fake.answers.append(succeeded('{"label": "violet"}'))
+    brought_in(a_version(), texts(101))
+    arranged()
+    urgent.drain(ON)
+    arranged()
+    assert Canary.objects.get().state == CanaryState.PROVED
+
+
+def test_a_refused_canary_holds_its_task_only(fake: FakeApi) -> None:
+    brought_in(a_version(), texts(101))
+    brought_in(a_version("shapes"), texts(5, "shape"))
+    fake.fail("send_message", Fault.PERMANENT, "Bad schema.", status=400, error_type="invalid_request_error")
+    arranged()
+    urgent.drain(ON)
+    arranged()
+    gate = Gate.objects.get(closed_at__isnull=False)
+    assert (gate.task.slug if gate.task else "", gate.kind) == ("colors", "canary")
+    assert [batch.version.task.slug for batch in built(ON)] == ["shapes"]
+    assert len(fake.called("send_message")) == 1
+
+
+def test_a_cut_off_canary_fails(fake: FakeApi) -> None:
+    fake.answers.append(succeeded("{", stop_reason="max_tokens"))
+    brought_in(a_version(), texts(101))
+    arranged()
+    urgent.drain(ON)
+    arranged()
+    assert Canary.objects.get().state == CanaryState.FAILED
+    assert built(ON) == []
+
+
+def test_a_corrected_version_opens_the_gate_that_its_canary_closed(fake: FakeApi) -> None:
+    test_a_cut_off_canary_fails(fake)
+    a_version(max_tokens=512)
+    assert not Gate.objects.filter(closed_at__isnull=False).exists()
+
+
+def test_a_rate_limit_means_later_and_not_failed(fake: FakeApi) -> None:
+    brought_in(a_version(), texts(101))
+    fake.fail("send_message", Fault.TRANSIENT, status=429, retry_after=30)
+    arranged()
+    urgent.drain(ON)
+    arranged()
+    assert Canary.objects.get().state == CanaryState.SENT
+    assert not Gate.objects.filter(closed_at__isnull=False).exists()
+
+
+def test_a_lost_answer_proves_nothing_and_the_next_document_tries(fake: FakeApi) -> None:
+    brought_in(a_version(), texts(102))
+    fake.fail("send_message", Fault.UNCLEAR)
+    arranged()
+    urgent.drain(ON)
+    arranged()
+    arranged()
+    assert Canary.objects.get().state == CanaryState.SENT
+    assert Document.objects.filter(state=DocumentState.FAILED).count() == 1
+    assert len(fake.called("send_message")) == 1
+
+
+def test_resuming_the_task_sends_another_canary(fake: FakeApi) -> None:
+    test_a_cut_off_canary_fails(fake)
+    brought_in(a_version(), texts(5, "more"))
+    assert pausing.resume_task(LabelingTask.objects.get(), by="test")
+    arranged()
+    assert Canary.objects.filter(state=CanaryState.SENT).count() == 1
+
+
+def test_a_version_needs_its_own_canary(fake: FakeApi) -> None:
+    test_a_canary_that_came_back_lets_the_others_go_and_keeps_its_answer(fake)
+    brought_in(a_version(labels=(Label("one"), Label("two"))), texts(101))
+    arranged()
+    assert built(ON) == []
+    assert Batch.objects.count() == 1

@@ -1,0 +1,230 @@
+"""Nothing of the ticks depends on being run once: schedules laid again, tasks delivered twice at the same time, deaths."""
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+from django.conf import settings
+from django.utils import timezone
+from django_q.models import OrmQ, Schedule
+
+from batchsite.environment import CHECKOUT
+from labeling import configuration, tasks
+from labeling.foundations import SCHEDULES, lay_foundations
+from labeling.models import Batch, Document, Heartbeat, Request, Result, Upload
+from labeling.pipeline import conductor
+from labeling.querysets import MOST_UNFINISHED_TRIES
+from labeling.states import BatchState, DocumentState, UploadState, Way
+from labeling.transitions import batches
+from labeling.troubles import troubles
+from tests.fake_api import FakeApi
+from tests.pipeline.story import (
+    a_version,
+    at_once,
+    brought_in,
+    built,
+    confirmed,
+    ended,
+    fetched,
+    setting,
+    states,
+    texts,
+)
+
+pytestmark = pytest.mark.usefixtures("house")
+
+DEATHS = MOST_UNFINISHED_TRIES
+
+
+@pytest.fixture(autouse=True)
+def _small_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NIGHTSHIFT_MIN_FREE_BYTES", "0")
+
+
+class Death(BaseException):
+    """What ends a worker: nothing of the product catches it, as nothing catches SIGKILL."""
+
+
+def schedules() -> Counter[tuple[str, str, str, int]]:
+    return Counter(Schedule.objects.values_list("name", "func", "cluster", "minutes"))
+
+
+WANTED = Counter((spec["name"], spec["func"], spec["cluster"], spec["minutes"]) for spec in SCHEDULES)
+
+
+def migrate(environment: dict[str, str], *, times: int) -> None:
+    """So many processes at once."""
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "manage.py", "migrate", "--verbosity", "0"],
+            cwd=CHECKOUT,
+            env={**environment, "NIGHTSHIFT_SECRET_KEY": settings.SECRET_KEY},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(times)
+    ]
+    said = [process.communicate(timeout=120)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0] * times, said
+
+
+def test_migrate_twice_and_three_at_once_leave_each_schedule_once(process_environment: dict[str, str]) -> None:
+    Schedule.objects.all().delete()
+    migrate(process_environment, times=3)
+    assert schedules() == WANTED
+    migrate(process_environment, times=1)
+    assert schedules() == WANTED
+
+
+def test_foundations_mend_whatever_stops_our_schedules() -> None:
+    tick = Schedule.objects.filter(name="nightshift tick")
+    tick.update(args="(", kwargs="x", hook="no.where", repeats=0, schedule_type="C", cron="x", next_run=None)
+    Schedule.objects.create(name="nightshift beat bulk", func="x.y", args="(")
+    lay_foundations()
+    row = tick.get()
+    assert (row.args, row.kwargs, row.hook, row.repeats, row.schedule_type, row.cron) == (
+        None,
+        None,
+        None,
+        -1,
+        "I",
+        None,
+    )
+    assert row.next_run <= timezone.now()
+    assert Schedule.objects.get(name="nightshift beat bulk").args == "'bulk'"
+    assert schedules() == WANTED
+
+
+def test_foundations_leave_the_time_of_the_next_run_alone() -> None:
+    tick = Schedule.objects.filter(name="nightshift tick")
+    later = timezone.now() + timedelta(seconds=40)
+    tick.update(next_run=later)
+    lay_foundations()
+    assert tick.get().next_run == later
+
+
+def test_every_scheduled_function_runs_as_its_schedule_says(fake: FakeApi) -> None:
+    for spec in SCHEDULES:
+        arguments = [spec["args"].strip("'")] if "args" in spec else []
+        said = getattr(tasks, spec["func"].rpartition(".")[2])(*arguments)
+        assert isinstance(said, str), spec["name"]
+
+
+def test_a_beat_is_a_row_for_each_queue_and_cluster() -> None:
+    for _ in range(2):
+        for queue in ("ticks", "bulk", "urgent"):
+            tasks.beat(queue)
+    assert Heartbeat.objects.count() == 3
+    assert at_once(*[lambda: tasks.beat("bulk")] * 4) == ["bulk"] * 4
+    assert Heartbeat.objects.filter(queue="bulk", host__endswith=f":{os.getppid()}").count() == 1
+
+
+def test_an_import_delivered_twice_at_once_imports_once(fake: FakeApi) -> None:
+    upload = confirmed(a_version(), "".join(f"{text}\n" for text in texts(50)).encode())
+    said = at_once(*[lambda: tasks.import_upload(upload.pk)] * 3)
+    assert sorted(said).count(f"U-{upload.pk}: ready") == 1
+    assert Document.objects.count() == 50
+    assert Upload.objects.get().state == UploadState.READY
+
+
+def test_a_submit_delivered_twice_at_once_sends_once(fake: FakeApi) -> None:
+    brought_in(a_version(), texts(20))
+    (batch,) = built()
+    said = at_once(*[lambda: tasks.submit_batch(batch.pk)] * 3)
+    assert f"{batch}: in_progress" in said
+    assert len(fake.called("create_batch")) == 1
+
+
+def test_an_ingest_delivered_twice_at_once_books_once(fake: FakeApi) -> None:
+    brought_in(a_version(), texts(20))
+    (batch,) = ended(fake)
+    said = at_once(*[lambda: tasks.ingest_batch(batch.pk)] * 3)
+    assert f"{batch}: ingested" in said
+    assert Result.objects.count() == Document.objects.filter(state=DocumentState.LABELED).count() == 20
+
+
+def test_urgent_calls_delivered_twice_at_once_are_made_once(fake: FakeApi) -> None:
+    brought_in(a_version(), texts(12), way=Way.URGENT)
+    at_once(*[tasks.send_urgent] * 3)
+    assert Request.objects.count() == Result.objects.count() == 12
+    assert states() == {DocumentState.LABELED: 12}
+
+
+def test_two_whole_ticks_at_once_do_everything_once(fake: FakeApi) -> None:
+    brought_in(a_version(), texts(30))
+    at_once(*[tasks.tick] * 3)
+    assert Batch.objects.count() == 1
+    assert [row.task["func"] for row in OrmQ.objects.all()] == ["labeling.tasks.submit_batch"]
+
+
+def dies(monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    def end(*_: object) -> None:
+        raise Death
+
+    monkeypatch.setattr(place, end)
+
+
+@pytest.mark.parametrize("stage", ["submit", "ingest"])
+def test_work_that_ends_its_worker_again_and_again_is_set_aside(
+    stage: str, fake: FakeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    brought_in(a_version(), texts(3))
+    (batch,) = built() if stage == "submit" else ended(fake)
+    place = {"submit": "labeling.pipeline.submit.bodies.write", "ingest": "labeling.pipeline.ingest._download"}[stage]
+    run = {"submit": tasks.submit_batch, "ingest": tasks.ingest_batch}[stage]
+    with monkeypatch.context() as deadly:
+        dies(deadly, place)
+        for _ in range(DEATHS):
+            with pytest.raises(Death):
+                run(batch.pk)
+        run(batch.pk)
+    run(batch.pk)
+    batch.refresh_from_db()
+    assert batch.state == (BatchState.BUILDING if stage == "submit" else BatchState.ENDED)
+    assert batch.note == f"Work on it ended its worker {DEATHS} times; it was set aside."
+    named = [trouble for trouble in troubles(configuration.load(), timezone.now()) if trouble.kind == "set_aside"]
+    assert [trouble.sentence for trouble in named] == [f"{batch} stands still: {batch.note}"]
+    ending = conductor.run_until_idle(setting(), timeout=20)
+    assert ending.ending == conductor.Ending.NEEDS_A_PERSON
+    assert f"{batch} is {batch.state}: {batch.note}" in ending.sentences
+
+
+def test_work_that_comes_back_is_not_counted(fake: FakeApi) -> None:
+    brought_in(a_version(), texts(3))
+    (batch,) = ended(fake)
+    for _ in range(DEATHS + 1):
+        with pytest.raises(OSError, match="cut"), batches.counted(batch) as may_try:
+            assert may_try
+            raise OSError("the line was cut")
+    assert fetched() == [True]
+    assert Batch.objects.get().unfinished_tries == 0
+
+
+def test_a_few_deaths_are_forgotten_by_the_work_that_succeeds(fake: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    brought_in(a_version(), texts(3))
+    (batch,) = ended(fake)
+    with monkeypatch.context() as deadly:
+        dies(deadly, "labeling.pipeline.ingest._download")
+        for _ in range(DEATHS - 1):
+            with pytest.raises(Death):
+                tasks.ingest_batch(batch.pk)
+    assert tasks.ingest_batch(batch.pk) == f"{batch}: ingested"
+    assert Batch.objects.get().unfinished_tries == 0
+
+
+def test_schedules_that_stand_still_while_workers_beat_are_a_trouble() -> None:
+    Schedule.objects.filter(name="nightshift tick").update(next_run=timezone.now() - timedelta(minutes=4))
+
+    def kinds() -> list[str]:
+        return [trouble.kind for trouble in troubles(configuration.load(), timezone.now())]
+
+    assert kinds()[0] == "silent_workers"
+    assert "stopped_schedules" not in kinds()
+    for queue in ("ticks", "bulk", "urgent"):
+        tasks.beat(queue)
+    assert kinds()[0] == "stopped_schedules"
+    Schedule.objects.filter(name="nightshift tick").update(next_run=timezone.now())
+    assert kinds() == []
