@@ -10,7 +10,7 @@ COMPILE := CUSTOM_COMPILE_COMMAND="make requirements" $(PYTHON) -m piptools comp
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test lint format bench requirements clean chromium
+.PHONY: help run demo screenshots test test-faults chaos lint format bench requirements clean chromium
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -24,6 +24,12 @@ demo: $(VENV)/installed ## label the shipped example in an installation of its o
 test: $(VENV)/installed-dev chromium ## run all tests; make test ARGS="-k night" runs some
 	@exec $(PYTHON) -m pytest -q $(ARGS)
 
+test-faults: $(VENV)/installed-dev ## kill real processes at every boundary, lose every answer; takes a quarter of an hour
+	@exec $(PYTHON) -m pytest -q -m faults tests/faults $(ARGS)
+
+chaos: $(VENV)/installed-dev ## everything fails at random; make chaos MINUTES=5 SEED=1
+	@exec $(PYTHON) -m benchmarks.chaos --minutes $(or $(MINUTES),5) $(if $(SEED),--seed $(SEED))
+
 # The folder keeps the type checker, which imports the settings, out of an installation that is in use.
 lint: $(VENV)/installed-dev ## ruff, and mypy with django-stubs
 	@$(PYTHON) -m ruff check .
@@ -36,6 +42,9 @@ format: $(VENV)/installed-dev ## format the code and correct what can be correct
 
 bench: $(VENV)/installed-dev ## measure the whole way of 100,000 documents beside a hand-written script
 	@exec $(PYTHON) -m benchmarks.whole_way $(ARGS)
+
+screenshots: $(VENV)/installed-dev chromium ## take the pictures of docs/screenshots again
+	@exec $(PYTHON) docs/screenshots.py
 
 requirements: $(VENV)/installed-dev ## compile requirements*.in to the pinned requirements*.txt (with Python 3.11)
 	@$(COMPILE) --output-file requirements.txt requirements.in

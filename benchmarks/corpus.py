@@ -4,7 +4,7 @@ import csv
 import random
 from pathlib import Path
 
-_SYLLABLES = "ba be bi bo bu da de di do du ka ke ki ko ku la le li lo lu ma me mi mo mu na ne ni no nu ra re ri".split()
+_SYLLABLES = [consonant + vowel for consonant in "bdklmnrst" for vowel in "aeiou"]
 
 
 def write(path: Path, documents: int, text_bytes: int, seed: int = 1) -> None:

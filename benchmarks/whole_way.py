@@ -89,17 +89,15 @@ def report(documents: int, few: dict[str, dict[str, float]], many: dict[str, dic
 
 
 def _manage(home: Path, *arguments: str) -> None:
-    done = subprocess.run(
-        [sys.executable, str(CHECKOUT / "manage.py"), *arguments], env=_environment(home), capture_output=True, text=True, check=False
-    )
+    command = [sys.executable, str(CHECKOUT / "manage.py"), *arguments]
+    done = subprocess.run(command, env=_environment(home), capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"manage.py {arguments[0]}: {done.stderr}")
 
 
 def _run(home: Path, *arguments: str) -> dict[str, Any]:
-    done = subprocess.run(
-        [sys.executable, *arguments], env=_environment(home), cwd=CHECKOUT, stdout=subprocess.PIPE, text=True, check=False
-    )
+    command = [sys.executable, *arguments]
+    done = subprocess.run(command, env=_environment(home), cwd=CHECKOUT, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"{' '.join(arguments[:3])} ended with {done.returncode}")
     return dict(json.loads(done.stdout.strip().rsplit("\n", 1)[-1]))

@@ -141,7 +141,8 @@ class FakeApi:
 
     def add_foreign(self, requests: int = 1, *, created_at: datetime | None = None) -> MessageBatch:
         """A batch of somebody else in the same workspace."""
-        entries = [{"custom_id": f"theirs-{n}", "params": {"model": "x", "messages": [{"content": "theirs"}]}} for n in range(requests)]
+        params = {"model": "x", "messages": [{"content": "theirs"}]}
+        entries = [{"custom_id": f"theirs-{n}", "params": params} for n in range(requests)]
         return self._add(entries, created_at)
 
     def called(self, function: str) -> list[Any]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 
 from labeling import custom_ids, faults
@@ -290,9 +290,10 @@ def _set_way(documents: DocumentQuerySet, way: Way, now: datetime) -> int:
 
 
 def queue_again(documents: DocumentQuerySet, way: Way) -> int:
-    """failed to queued because a person said so; the label that was there stays until a better one arrives.
+    """failed to queued because a person said so, with the version of their task that is in use now.
 
-    Retrying a copy means retrying its leader, and the copies of a leader go with it.
+    The label that was there stays until a better one arrives. Retrying a copy means retrying its leader,
+    and the copies of a leader go with it.
     """
     now = timezone.now()
     again: dict[str, Any] = {
@@ -309,8 +310,48 @@ def queue_again(documents: DocumentQuerySet, way: Way) -> int:
     with transaction.atomic():
         leaders = set(failed.leaders().values_list("pk", flat=True))
         leaders |= set(failed.exclude(leader=None).values_list("leader_id", flat=True))
-        moved = Document.objects.filter(pk__in=leaders, state=DocumentState.FAILED).update(**again)
-        return moved + Document.objects.filter(leader_id__in=leaders, state=DocumentState.FAILED).update(**again)
+        family = Q(pk__in=leaders) | Q(leader_id__in=leaders)
+        together = list(Document.objects.filter(family, state=DocumentState.FAILED).values_list("pk", flat=True))
+        followed = _take_version_in_use([pk for pk in leaders if pk in set(together)])
+        moved = Document.objects.filter(pk__in=together, state=DocumentState.FAILED).update(**again)
+        follow_leaders(followed)
+    return moved
+
+
+def _take_version_in_use(leader_ids: Sequence[int]) -> list[int]:
+    """Leaders and their copies move to the version in use; whose text that version knows already becomes a copy.
+
+    Returns the leaders that were there before.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_TAKE_VERSION_IN_USE, [list(leader_ids)])
+        leads = {row[0] for row in cursor.fetchall() if row[0] is not None}
+    return sorted(leads - set(leader_ids))
+
+
+_TAKE_VERSION_IN_USE = """
+    WITH target AS (
+        SELECT d.id, d.sha256, t.version_in_use_id AS version_id
+        FROM labeling_document d
+        JOIN labeling_labelingtaskversion v ON v.id = d.version_id
+        JOIN labeling_labelingtask t ON t.id = v.task_id
+        WHERE d.id = ANY(%s) AND d.leader_id IS NULL AND t.version_in_use_id <> d.version_id
+    ), placed AS (
+        SELECT target.id, target.version_id, COALESCE(
+            known.id, first_value(target.id) OVER (PARTITION BY target.version_id, target.sha256 ORDER BY target.id)
+        ) AS leader_id
+        FROM target
+        LEFT JOIN labeling_document known
+            ON known.version_id = target.version_id AND known.sha256 = target.sha256 AND known.leader_id IS NULL
+    ), family AS (
+        SELECT id, version_id, leader_id FROM placed
+        UNION ALL
+        SELECT c.id, placed.version_id, placed.leader_id FROM placed JOIN labeling_document c ON c.leader_id = placed.id
+    )
+    UPDATE labeling_document d SET version_id = family.version_id, leader_id = NULLIF(family.leader_id, d.id)
+    FROM family WHERE d.id = family.id
+    RETURNING d.leader_id
+"""
 
 
 def close_failures(documents: DocumentQuerySet, reason: str) -> int:

@@ -72,3 +72,50 @@ def test_what_waits_or_is_labeled_cannot_be_closed_or_sent_again(fake: FakeApi) 
     assert documents.queue_again(Document.objects.all(), Way.NOW) == 0
     played(fake)
     assert documents.close_failures(Document.objects.all(), "no") == 0
+
+
+def test_what_is_sent_again_goes_with_the_version_in_use(fake: FakeApi) -> None:
+    failed(fake, "a", "b")
+    corrected = a_version(max_tokens=512)
+    documents.queue_again(Document.objects.all(), Way.NOW)
+    played(fake)
+    assert states() == {DocumentState.LABELED: 2}
+    assert set(Document.objects.values_list("version", flat=True)) == {corrected.pk}
+    assert set(
+        Request.objects.filter(outcome="succeeded", version=corrected).values_list("document", flat=True)
+    ) == set(Document.objects.values_list("pk", flat=True))
+
+
+def test_copies_go_to_the_version_in_use_with_their_leader(fake: FakeApi) -> None:
+    fake.answers.append(NONSENSE)
+    brought_in(a_version(), ["a", "a"])
+    played(fake)
+    corrected = a_version(max_tokens=512)
+    assert documents.queue_again(Document.objects.all(), Way.NOW) == 2
+    played(fake)
+    assert states() == {DocumentState.LABELED: 2}
+    assert set(Document.objects.values_list("version", flat=True)) == {corrected.pk}
+    assert Request.objects.count() == 2
+
+
+def test_a_text_that_the_version_in_use_has_labeled_already_is_not_paid_again(fake: FakeApi) -> None:
+    failed(fake, "a")
+    corrected = a_version(max_tokens=512)
+    brought_in(corrected, ["a"])
+    played(fake)
+    documents.queue_again(Document.objects.all(), Way.NOW)
+    assert states() == {DocumentState.LABELED: 2}
+    assert built() == []
+    assert Request.objects.count() == 2
+
+
+def test_the_same_text_failed_under_two_old_versions_is_sent_once(fake: FakeApi) -> None:
+    failed(fake, "a")
+    fake.answers.append(NONSENSE)
+    brought_in(a_version(max_tokens=100), ["a"])
+    played(fake)
+    a_version(max_tokens=512)
+    documents.queue_again(Document.objects.all(), Way.NOW)
+    played(fake)
+    assert states() == {DocumentState.LABELED: 2}
+    assert Request.objects.count() == 3
