@@ -37,12 +37,11 @@ def kill_leftovers(home: Path) -> None:
 def _leftovers(home: Path) -> list[psutil.Process]:
     """Every living process with this folder's mark except this one and those that it runs in."""
     own = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
-    return [
-        process for process in psutil.process_iter(["name"]) if process.pid not in own and _is_marked(process, home)
-    ]
+    return [process for process in psutil.process_iter(["name"]) if process.pid not in own and is_marked(process, home)]
 
 
-def _is_marked(process: psutil.Process, home: Path) -> bool:
+def is_marked(process: psutil.Process, home: Path) -> bool:
+    """Whether a living process, found with its name, belongs to the run of this folder."""
     if "postgres" in (process.info["name"] or ""):
         return False
     try:

@@ -40,10 +40,11 @@ def programs(environment: Environment) -> list[Program]:
     """The sandbox comes first and only without an API key."""
     found = [
         _web(environment),
-        _cluster("ticks", stop_seconds=70),
-        _cluster("urgent", stop_seconds=660),
-        _cluster("bulk", stop_seconds=1600),
+        cluster("ticks", stop_seconds=70),
+        cluster("urgent", stop_seconds=660),
+        cluster("bulk", stop_seconds=1600),
         Program("metronome", [*MANAGE, "metronome"], is_ready=_runs, stop_seconds=10),
+        Program("watchdog", [*MANAGE, "watchdog"], is_ready=_runs, stop_seconds=10),
     ]
     return found if environment.has_credentials else [_sandbox(environment), *found]
 
@@ -58,7 +59,7 @@ def _web(environment: Environment) -> Program:
     return Program("web", command, is_ready=lambda pid: _web_answers(environment), stop_seconds=30)
 
 
-def _cluster(queue: str, *, stop_seconds: int) -> Program:
+def cluster(queue: str, *, stop_seconds: int) -> Program:
     """Only the main process is told to stop: it lets its workers finish. The time covers the queue's longest task."""
     return Program(
         queue,

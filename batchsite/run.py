@@ -2,7 +2,7 @@
 
 lock       one run per folder; what a killed run left behind is ended
 prepare    PostgreSQL, migrations, static files, the first user
-supervise  web server, clusters, metronome and sandbox under the process runner, until each one answers
+supervise  web server, clusters, metronome, watchdog and sandbox under the process runner, until each one answers
 stop       all of it, PostgreSQL too unless others are connected
 """
 

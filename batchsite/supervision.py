@@ -10,6 +10,8 @@ import shlex
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -49,7 +51,7 @@ class Supervisor:
         (self.home / "logs").mkdir(exist_ok=True)
         configuration = folder / "supervisord.conf"
         configuration.write_text(self._configuration())
-        self._socket.unlink(missing_ok=True)
+        _socket(self.home).unlink(missing_ok=True)
         with (self.home / "logs" / "supervisord-start.log").open("wb") as errors:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "supervisor.supervisord", "--nodaemon", "--configuration", str(configuration)],
@@ -97,15 +99,12 @@ class Supervisor:
 
     def _states(self) -> list[dict[str, Any]]:
         """What supervisord says about each program; nothing while it is not up."""
-        transport = SupervisorTransport(None, None, f"unix://{self._socket}")
         try:
-            states: Any = ServerProxy("http://localhost", transport=transport).supervisor.getAllProcessInfo()
+            with process_runner(self.home) as runner:
+                return list(runner.getAllProcessInfo())
         except (OSError, HTTPException, Fault):
             time.sleep(0.1)
             return []
-        finally:
-            transport.close()
-        return list(states)
 
     def _complaint(self, program: Program, what: str) -> str:
         log = self.home / "logs" / f"{program.name}.log"
@@ -114,14 +113,6 @@ class Supervisor:
         except OSError:
             lines = []
         return "\n".join([f"The program {program.name!r} {what}. The end of its log {log}:", *lines])
-
-    @property
-    def _socket(self) -> Path:
-        """Beside the configuration; in the private runtime folder where that path is too long for a socket."""
-        path = self.home / "run" / "supervisor.sock"
-        if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH:
-            return path
-        return private_runtime_folder() / f"{hashlib.sha256(os.fsencode(self.home)).hexdigest()[:16]}.sock"
 
     def _programs_environment(self) -> dict[str, str]:
         environment = os.environ | {
@@ -156,14 +147,14 @@ pidfile={_escaped(self.home / "run" / "supervisord.pid")}
 childlogdir={_escaped(self.home / "logs")}
 
 [unix_http_server]
-file={_escaped(self._socket)}
+file={_escaped(_socket(self.home))}
 chmod=0700
 
 [rpcinterface:supervisor]
 supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
 
 [supervisorctl]
-serverurl=unix://{_escaped(self._socket)}
+serverurl=unix://{_escaped(_socket(self.home))}
 """
 
     def _section(self, program: Program) -> str:
@@ -187,11 +178,33 @@ priority={100 if program.outlives else 900}
 stdout_logfile={_escaped(printed)}
 stdout_logfile_maxbytes={LOG_BYTES}
 stdout_logfile_backups={LOG_FILES}
-redirect_stderr={"true" if printed == log else "false"}
+{_second_log(log) if printed != log else "redirect_stderr=true"}
+"""
+
+
+def _second_log(log: Path) -> str:
+    return f"""\
 stderr_logfile={_escaped(log)}
 stderr_logfile_maxbytes={LOG_BYTES}
-stderr_logfile_backups={LOG_FILES}
-"""
+stderr_logfile_backups={LOG_FILES}"""
+
+
+@contextmanager
+def process_runner(home: Path) -> Iterator[Any]:
+    """The supervisord of this folder, to be asked inside the block. Asking raises OSError, HTTPException, Fault."""
+    transport = SupervisorTransport(None, None, f"unix://{_socket(home)}")
+    try:
+        yield ServerProxy("http://localhost", transport=transport).supervisor
+    finally:
+        transport.close()
+
+
+def _socket(home: Path) -> Path:
+    """Beside the configuration; in the private runtime folder where that path is too long for a socket."""
+    path = home / "run" / "supervisor.sock"
+    if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH:
+        return path
+    return private_runtime_folder() / f"{hashlib.sha256(os.fsencode(home)).hexdigest()[:16]}.sock"
 
 
 def _escaped(value: object) -> str:

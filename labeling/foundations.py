@@ -4,6 +4,7 @@ from typing import Any
 
 from django.apps import apps
 from django.db import connections, transaction
+from django.utils import timezone
 
 SCHEDULES: tuple[dict[str, Any], ...] = (
     {"name": "nightshift tick", "func": "labeling.tasks.tick", "minutes": 1, "cluster": "ticks"},
@@ -17,6 +18,13 @@ SCHEDULES: tuple[dict[str, Any], ...] = (
     ),
 )
 """Schedules only tick: they decide nothing, each run looks at the rows. Minutes; all on queues of their own."""
+
+_WHATEVER_ELSE: dict[str, Any] = {
+    "schedule_type": "I",
+    "repeats": -1,
+    **dict.fromkeys(("args", "kwargs", "hook", "intended_date_kwarg", "cron")),
+}
+"""Written too, because one row that cannot be read stops all schedules of its cluster."""
 
 ROLES = {
     "viewer": ("view",),
@@ -41,8 +49,12 @@ def lay_foundations(using: str = "default", **_: Any) -> None:
 def _ensure_schedules() -> None:
     schedule = apps.get_model("django_q", "Schedule")
     for spec in SCHEDULES:
-        values = {"schedule_type": "I", **spec}
-        schedule.objects.update_or_create(name=values.pop("name"), defaults=values)
+        values = {**_WHATEVER_ELSE, **spec}
+        rows = schedule.objects.filter(name=values.pop("name")).order_by("pk")
+        # The table allows a name twice, and a row without its time never runs.
+        schedule.objects.filter(pk__in=list(rows.values_list("pk", flat=True)[1:])).delete()
+        rows.filter(next_run=None).update(next_run=timezone.now())
+        schedule.objects.update_or_create(name=spec["name"], defaults=values)
 
 
 def _ensure_gates_and_prices() -> None:
@@ -74,6 +86,8 @@ def _ensure_roles() -> None:
 
     from labeling.models import Activity
 
+    # A flush in this process has emptied the table, and not what the process remembers of it.
+    ContentType.objects.clear_cache()
     content_type = ContentType.objects.get_for_model(Activity)
     permissions = {
         word: Permission.objects.get_or_create(

@@ -1,26 +1,43 @@
 """Signs of life, written by the workers themselves: a cluster that only reports to be alive may be frozen."""
 
+import logging
 import os
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 
-from django.db import DatabaseError, connection
+from django.db import connection
+from django.db.models import Max
 from django.utils import timezone
 
 from labeling.models import Heartbeat
+
+log = logging.getLogger(__name__)
 
 EVERY_SECONDS = 20.0
 
 
 def beat(queue: str, doing: str = "") -> None:
-    """A worker of the queue is alive now. A row per cluster: host and process id of its sentinel."""
+    """A worker of the queue is alive now. A row per cluster."""
     Heartbeat.objects.update_or_create(
         queue=queue,
-        host=f"{socket.gethostname()}:{os.getppid()}"[:120],
+        host=_cluster(os.getppid()),
         defaults={"beaten_at": timezone.now(), "doing": doing[:120]},
     )
+
+
+def last_beat(queue: str, pids: Iterable[int]) -> datetime | None:
+    """The newest sign of a worker whose sentinel is one of these processes of this machine."""
+    beats = Heartbeat.objects.filter(queue=queue, host__in=[_cluster(pid) for pid in pids])
+    newest: datetime | None = beats.aggregate(at=Max("beaten_at"))["at"]
+    return newest
+
+
+def _cluster(sentinel: int) -> str:
+    """Host and process id of its sentinel."""
+    return f"{socket.gethostname()[:100]}:{sentinel}"
 
 
 @contextmanager
@@ -42,6 +59,7 @@ def _keep_beating(queue: str, doing: str, stop: threading.Event) -> None:
     while not stop.wait(EVERY_SECONDS):
         try:
             beat(queue, doing)
-        except DatabaseError:
+        except Exception as error:  # whatever it was: without the beats after it, work that goes on would be ended
+            log.warning("no sign of life while doing %s: %s", doing, error)
             connection.close()
     connection.close()

@@ -11,6 +11,9 @@ from labeling.states import BatchState, DocumentState, UploadState
 if TYPE_CHECKING:
     from labeling.models import Batch, Document  # noqa: F401  named in quotes
 
+MOST_UNFINISHED_TRIES = 5
+"""Work on a batch that ended its worker this often stands still until a person looks."""
+
 
 class DocumentQuerySet(models.QuerySet["Document"]):
     def leaders(self) -> "DocumentQuerySet":
@@ -41,6 +44,12 @@ class BatchQuerySet(models.QuerySet["Batch"]):
 
     def doubtful(self) -> "BatchQuerySet":
         return self.filter(state=BatchState.UNKNOWN)
+
+    def set_aside(self) -> "BatchQuerySet":
+        """Waiting for a worker, but work on them ended so many workers that a person must look."""
+        return self.filter(
+            state__in=(BatchState.BUILDING, BatchState.ENDED), unfinished_tries__gte=MOST_UNFINISHED_TRIES
+        )
 
     def requests_in_queue(self) -> int:
         """Requests that count against the account's queue limit."""

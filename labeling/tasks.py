@@ -77,7 +77,8 @@ def check_upload(upload_id: int) -> str:
 
     upload = Upload.objects.get(pk=upload_id)
     try:
-        intake.check(upload, configuration.load())
+        with beating(BULK, f"check U-{upload_id}"):
+            intake.check(upload, configuration.load())
     except FileRefused as refusal:
         return f"{upload}: {refusal}"
     finally:

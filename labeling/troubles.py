@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db.models import Q
+from django_q.models import Schedule
 
 from labeling import store
 from labeling.configuration import Configuration
+from labeling.foundations import SCHEDULES
 from labeling.models import Account, Batch, Candidate, Gate, LedgerCheck, StrayLine, Upload
 from labeling.states import BatchState, UploadState, Verdict
-from labeling.status import QUEUES, cluster
+from labeling.status import QUEUES, SILENT_AFTER, cluster
 
 EXPIRY_NEAR = timedelta(hours=3)
 """A batch ends at the latest 24 hours after its creation; what it has not processed by then goes again."""
@@ -49,6 +51,19 @@ def _silent_workers(settings: Configuration, now: datetime) -> Iterator[Trouble]
         names = " and ".join(silent)
         yield Trouble(
             "silent_workers", f"No worker of the queue {names} has beaten for three minutes; last beat: {last}."
+        )
+
+
+def _stopped_schedules(settings: Configuration, now: datetime) -> Iterator[Trouble]:
+    """Only while workers beat: where nobody runs, schedules are not what is wrong."""
+    ours = [spec["name"] for spec in SCHEDULES]
+    late = Schedule.objects.filter(name__in=ours, next_run__lt=now - SILENT_AFTER).order_by("next_run").first()
+    if late and any(cluster(now)["queues"].values()):
+        yield Trouble(
+            "stopped_schedules",
+            f"The schedule {late.name!r} has not run since {late.next_run:%H:%M} UTC: a broken schedule stops all "
+            "others of its queue. `python manage.py doctor` names those that are not ours.",
+            since=late.next_run,
         )
 
 
@@ -107,6 +122,11 @@ def _time(settings: Configuration, now: datetime) -> Iterator[Trouble]:
         )
 
 
+def _set_aside(settings: Configuration, now: datetime) -> Iterator[Trouble]:
+    for batch in Batch.objects.set_aside():
+        yield Trouble("set_aside", f"{batch} stands still: {batch.note}", str(batch), batch.ended_at or batch.built_at)
+
+
 def _imports(settings: Configuration, now: datetime) -> Iterator[Trouble]:
     for upload in Upload.objects.filter(state=UploadState.IMPORTING).exclude(error=""):
         yield Trouble("import", f"The import of {upload} stands still: {upload.error}", f"U-{upload.pk}")
@@ -126,11 +146,13 @@ def _strangers(settings: Configuration, now: datetime) -> Iterator[Trouble]:
 
 _LOOKS: tuple[Callable[[Configuration, datetime], Iterator[Trouble]], ...] = (
     _silent_workers,
+    _stopped_schedules,
     _unbalanced_book,
     _low_disk,
     _closed_gates,
     _doubt,
     _time,
+    _set_aside,
     _imports,
     _strangers,
 )

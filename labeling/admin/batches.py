@@ -55,7 +55,7 @@ class BatchAdmin(LookAdmin):
     search_fields = ("pk",)
     search_help_text = "B-12, the id of a Message Batch, or the token in a custom_id"
     inlines = (EventInline, CandidateInline)
-    actions = ("adopt", "declare_absent")
+    actions = ("adopt", "declare_absent", "try_again")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Batch], search_term: str
@@ -79,6 +79,10 @@ class BatchAdmin(LookAdmin):
     @admin.action(description="Unknown: declare it absent…", permissions=["operate"])
     def declare_absent(self, request: HttpRequest, queryset: QuerySet[Batch]) -> HttpResponse | None:
         return settling.declare_absent(self, request, queryset)
+
+    @admin.action(description="Set aside: try again", permissions=["operate"])
+    def try_again(self, request: HttpRequest, queryset: QuerySet[Batch]) -> None:
+        settling.try_again(self, request, queryset)
 
 
 @admin.register(BatchEvent)

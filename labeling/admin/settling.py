@@ -1,11 +1,11 @@
-"""What a person decides about a create call without a clear outcome: the two actions on an unknown batch."""
+"""What a person decides about a create call without a clear outcome, and about what was set aside."""
 
 from django import forms
 from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from labeling.models import Batch, BatchEvent
+from labeling.models import Batch, BatchEvent, Upload
 from labeling.pipeline import settle
 from labeling.states import BatchState
 
@@ -77,6 +77,15 @@ def declare_absent(page: LookAdmin, request: HttpRequest, chosen: QuerySet[Batch
             "they wait again at once and leave in a new batch."
         ),
     )
+
+
+def try_again(page: LookAdmin, request: HttpRequest, chosen: QuerySet[Batch] | QuerySet[Upload]) -> None:
+    """What was set aside gets its tries back; rows that were not are named."""
+    for row in chosen:
+        if settle.try_again(row, by=request.user):
+            page.message_user(request, f"{row} is tried again.")
+        else:
+            page.message_user(request, f"{row} was not set aside; nothing was changed.", messages.WARNING)
 
 
 def _the_unknown_one(page: LookAdmin, request: HttpRequest, chosen: QuerySet[Batch]) -> Batch | None:

@@ -7,6 +7,7 @@ from django.utils.safestring import SafeString
 
 from labeling.models import Document, RefusedRow, Upload
 
+from . import settling
 from .base import LookAdmin, link, list_link, numbers
 
 
@@ -18,6 +19,7 @@ class UploadAdmin(LookAdmin):
     list_filter = ("state",)
     search_fields = ("pk",)
     search_help_text = "U-12, or the SHA-256 of a file"
+    actions = ("try_again",)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Upload], search_term: str
@@ -32,6 +34,10 @@ class UploadAdmin(LookAdmin):
     @admin.display(description="refused rows")
     def refused_rows(self, upload: Upload) -> SafeString:
         return list_link(RefusedRow, f"its {upload.refused} refused rows", upload__id__exact=upload.pk)
+
+    @admin.action(description="Standing still: try again", permissions=["operate"])
+    def try_again(self, request: HttpRequest, queryset: QuerySet[Upload]) -> None:
+        settling.try_again(self, request, queryset)
 
 
 @admin.register(RefusedRow)

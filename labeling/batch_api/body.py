@@ -47,12 +47,13 @@ class BodyUntil:
         self._timeouts = request.extensions["timeout"]
 
     def read(self, size: int = -1) -> bytes:
-        left = self.seconds_left()
         chunk = self._file.read(size)
+        faults.reach("create: body begun" if chunk else "create: body sent")
+        # Looked at last: reading may take long on a busy disk, and a machine may be suspended meanwhile.
+        left = self.seconds_left()
         if chunk and left <= self.write_seconds:
             raise TimeoutError("the time for the create call was over before its body was sent")
         self._timeouts["read"] = max(left, 0.1)
-        faults.reach("create: body begun" if chunk else "create: body sent")
         return chunk
 
     def __iter__(self) -> Iterator[bytes]:

@@ -91,6 +91,10 @@ class Batch(models.Model):
         default=False, help_text="What the cancel stops is withdrawn; else it goes back to the queue"
     )
 
+    unfinished_tries = models.PositiveSmallIntegerField(
+        default=0, help_text="Workers that began to submit or ingest it and did not come back"
+    )
+
     # Reading the results.
     lease_until = models.DateTimeField(null=True, blank=True, help_text="Until then a worker submits or ingests it")
     ingest_tries = models.PositiveSmallIntegerField(default=0)

@@ -177,6 +177,7 @@ def _adopt(batch: Batch, mirror: MessageBatch) -> None:
         by="recover",
         why=f"a result line of {mirror.id} carries our token",
         message_batch_id=mirror.id,
+        lease_until=None,  # the dead sender's: it would keep the results waiting
         processing_status=mirror.processing_status,
         created_at=mirror.created_at,
         expires_at=mirror.expires_at,

@@ -88,17 +88,18 @@ def check(upload: Upload, settings: Configuration) -> Inspection:
 
     Raises FileRefused with a sentence, which the upload keeps, when it cannot be imported like this.
     """
+    if not _may_try(upload):
+        raise FileRefused(f"Reading the file was interrupted {MOST_TRIES} times; it was set aside.")
     try:
         inspection = inspect(_path(upload), upload.file_name, read_options(upload, settings))
     except FileRefused as refusal:
         found = getattr(refusal, "inspection", None)
         Upload.objects.filter(pk=upload.pk).update(
-            error=str(refusal), inspection=_inspection_as_json(found) if found else {}
+            error=str(refusal), inspection=_inspection_as_json(found) if found else {}, import_tries=0
         )
         raise
-    uploads.move(
-        upload, UploadState.RECEIVED, UploadState.CHECKED, error="", inspection=_inspection_as_json(inspection)
-    )
+    found = _inspection_as_json(inspection)
+    uploads.move(upload, UploadState.RECEIVED, UploadState.CHECKED, error="", inspection=found, import_tries=0)
     return inspection
 
 

@@ -13,10 +13,10 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from labeling import activity
-from labeling.models import Batch, ModelPrice
+from labeling.models import Batch, ModelPrice, Upload
 from labeling.pricing import PriceTable, Usage
 from labeling.prompts import BYTES_PER_TOKEN
-from labeling.states import BatchState, Lane
+from labeling.states import BatchState, Lane, UploadState
 from labeling.transitions import batches, documents
 
 _MESSAGE_BATCH_ID = re.compile(r"msgbatch_[A-Za-z0-9_-]{1,71}")
@@ -69,6 +69,19 @@ def declare_absent(batch: Batch, *, by: Any, why: str) -> int:
         released = documents.release_unsent(batch=batch)
         activity.record(by, f"Declared {batch} absent, {released} documents wait again: {why}", str(batch))
     return released
+
+
+def try_again(row: Batch | Upload, *, by: Any) -> bool:
+    """A batch or an import that was set aside, because it ended its workers, gets its tries back; False if it was not."""
+    if isinstance(row, Batch):
+        changed = Batch.objects.set_aside().filter(pk=row.pk).update(unfinished_tries=0, lease_until=None, note="")
+    else:
+        stuck = Upload.objects.filter(pk=row.pk, state__in=(UploadState.RECEIVED, UploadState.IMPORTING))
+        changed = stuck.exclude(error="").update(import_tries=0, lease_until=None, error="")
+    if changed:
+        subject = str(row) if isinstance(row, Batch) else f"U-{row.pk}"
+        activity.record(by, f"{subject} is tried again", subject)
+    return bool(changed)
 
 
 def money_at_risk(batch: Batch) -> Decimal | None:
