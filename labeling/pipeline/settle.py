@@ -72,7 +72,7 @@ def declare_absent(batch: Batch, *, by: Any, why: str) -> int:
 
 
 def try_again(row: Batch | Upload, *, by: Any) -> bool:
-    """A batch or an import that was set aside, because it ended its workers, gets its tries back; False if it was not."""
+    """A batch or an import that was set aside gets its tries back; False if it was not set aside."""
     if isinstance(row, Batch):
         changed = Batch.objects.set_aside().filter(pk=row.pk).update(unfinished_tries=0, lease_until=None, note="")
     else:

@@ -8,7 +8,7 @@ from django.test import Client
 
 from labeling.models import Activity, Batch, BatchEvent, Document, Request
 from labeling.pipeline import settle
-from labeling.states import BatchState, DocumentState, Outcome
+from labeling.states import BatchState, DocumentState, Outcome, UploadState
 from tests.admin.world import act, messages
 from tests.factories import make_batch, make_document, make_request, make_upload, make_version
 
@@ -198,3 +198,26 @@ def test_a_viewer_settles_nothing(action: str, form: dict[str, object], viewer: 
     assert act(viewer, [batch], action, **form).status_code == 403
     batch.refresh_from_db()
     assert batch.state == BatchState.UNKNOWN
+
+
+def test_a_batch_that_was_set_aside_gets_its_tries_back(operator: Client) -> None:
+    batch = make_batch(state=BatchState.ENDED, unfinished_tries=5, note="It ended its worker five times.")
+    shown = messages(act(operator, [batch], "try_again"))
+    batch.refresh_from_db()
+    assert (batch.unfinished_tries, batch.note) == (0, "")
+    assert shown == [f"{batch} is tried again."]
+
+
+def test_a_batch_that_was_not_set_aside_is_left_alone(operator: Client) -> None:
+    batch = make_batch(state=BatchState.ENDED, unfinished_tries=1, note="as it was")
+    shown = messages(act(operator, [batch], "try_again"))
+    batch.refresh_from_db()
+    assert (batch.unfinished_tries, batch.note) == (1, "as it was")
+    assert shown == [f"{batch} was not set aside; nothing was changed."]
+
+
+def test_an_import_that_stands_still_is_tried_again() -> None:
+    upload = make_upload(state=UploadState.IMPORTING, import_tries=5, error="It was interrupted.")
+    assert settle.try_again(upload, by="otto")
+    upload.refresh_from_db()
+    assert (upload.import_tries, upload.error) == (0, "")
