@@ -69,7 +69,7 @@ def _enter(home: Path) -> None:
     folder = sandbox_folder(home)
     with _threads:
         if _uses == 0:
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             _users_lock = fasteners.InterProcessReaderWriterLock(folder / "users.lock")
             _users_lock.acquire_read_lock()
         _uses += 1

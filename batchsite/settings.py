@@ -18,7 +18,7 @@ DEBUG = ENVIRONMENT.debug
 
 try:
     FILE_UPLOAD_TEMP_DIR = NIGHTSHIFT_HOME / "tmp"
-    FILE_UPLOAD_TEMP_DIR.mkdir(parents=True, exist_ok=True)
+    FILE_UPLOAD_TEMP_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 except OSError as error:
     raise EnvironmentFault([f"NIGHTSHIFT_HOME {NIGHTSHIFT_HOME} cannot be written: {error.strerror}."]) from error
 
@@ -126,6 +126,7 @@ MEDIA_ROOT = NIGHTSHIFT_HOME / "files"
 
 # Files go to the disk while they arrive, whatever their size; the folder is on the disk of the installation.
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000  # two for each label of a task
 DATA_UPLOAD_MAX_MEMORY_SIZE = 25_000_000  # bytes of a form without its files: pasted text
 
 AUTH_PASSWORD_VALIDATORS = [

@@ -26,7 +26,6 @@ from batchsite.logs import SUPERVISED
 from batchsite.programs import Program
 
 LONGEST_SOCKET_PATH = 100  # bytes; the system's limit is 107 on Linux and 103 on macOS
-SANDBOX_POLL_SECONDS = "2"  # a batch of the sandbox ends in seconds
 LOG_BYTES, LOG_FILES = 10_000_000, 5
 
 
@@ -115,16 +114,13 @@ class Supervisor:
         return "\n".join([f"The program {program.name!r} {what}. The end of its log {log}:", *lines])
 
     def _programs_environment(self) -> dict[str, str]:
-        environment = os.environ | {
+        return os.environ | {
             MARK: str(self.home),
             SUPERVISED: "1",
             "NIGHTSHIFT_HOME": str(self.home),
             "DJANGO_SETTINGS_MODULE": "batchsite.settings",
             "PYTHONUNBUFFERED": "1",
         }
-        if not self._environment.has_credentials:
-            environment.setdefault("NIGHTSHIFT_POLL_SECONDS", SANDBOX_POLL_SECONDS)
-        return environment
 
     def _configuration(self) -> str:
         """No secret is in it: the programs inherit the environment of this process."""

@@ -35,7 +35,13 @@ def _known_zone(name: str) -> str:
     return name
 
 
-Usd = Annotated[Decimal, Field(gt=0)]
+def _hour_and_minute(hour: time) -> time:
+    if hour.tzinfo is not None or hour.second or hour.microsecond:
+        raise ValueError("write the hour like 22:30; the zone is a setting of its own")
+    return hour
+
+
+Usd = Annotated[Decimal, Field(gt=0, le=1_000_000_000)]
 
 
 class Configuration(BaseModel):
@@ -43,7 +49,7 @@ class Configuration(BaseModel):
 
     batch_requests: int = Field(10_000, ge=1, le=100_000, description="Most requests in one batch")
     batch_bytes: int = Field(200_000_000, ge=1_000, le=256_000_000, description="Most bytes of one request body")
-    queue_limit: int = Field(200_000, ge=1, description="Most requests in all open batches together")
+    queue_limit: int = Field(200_000, ge=1, le=100_000_000, description="Most requests in all open batches together")
     max_attempts: int = Field(3, ge=1, le=20, description="Attempts of one document before a person must look")
     poll_seconds: float = Field(60, gt=0, le=3600, description="Least seconds between two polls of one batch")
     create_timeout_seconds: float = Field(900, gt=0, le=1400, description="How long one create call may take")
@@ -54,15 +60,19 @@ class Configuration(BaseModel):
         description="How long an unknown batch must stay absent before its absence counts as proved",
     )
     retry_backoff_seconds: float = Field(300, ge=0, le=604_800, description="Wait before a document goes again")
-    upload_bytes: int = Field(2_000_000_000, ge=1, description="Largest file")
+    upload_bytes: int = Field(2_000_000_000, ge=1, le=10**15, description="Largest file")
     document_bytes: int = Field(10_000_000, ge=1, le=30_000_000, description="Largest text")
     late_upload_minutes: int = Field(
         120, ge=0, le=1380, description="How late an upload that was importing still leaves the same night"
     )
-    min_free_bytes: int = Field(2_000_000_000, ge=0, description="Below this free disk, imports and ingest wait")
+    min_free_bytes: int = Field(
+        2_000_000_000, ge=0, le=10**15, description="Below this free disk, imports and ingest wait"
+    )
     urgent_concurrency: int = Field(8, ge=1, le=64, description="Real-time calls at once")
     canary: bool = Field(True, description="Prove a new version with one real-time call before many are sent")
-    night: time = Field(time(0, 0), description="When the night's submission leaves, in the site's zone")
+    night: Annotated[time, AfterValidator(_hour_and_minute)] = Field(
+        time(0, 0), description="When the night's submission leaves, in the site's zone"
+    )
     time_zone: Annotated[str, AfterValidator(_known_zone)] = Field(
         "UTC", description="The site's zone; nights and days of money are in it"
     )

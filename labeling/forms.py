@@ -1,6 +1,7 @@
 """What people fill in. A form parses and says what is wrong in a sentence; it never writes."""
 
 import json
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -44,12 +45,25 @@ class UploadForm(forms.Form):
 class ColumnsForm(forms.Form):
     """How a file is to be read: every choice may be left to detection."""
 
-    text_column = forms.CharField(required=False, strip=False, max_length=1000)
-    id_column = forms.CharField(required=False, strip=False, max_length=1000)
-    gold_column = forms.CharField(required=False, strip=False, max_length=1000)
+    text_column = forms.CharField(required=False, strip=False, max_length=1_000_000)
+    id_column = forms.CharField(required=False, strip=False, max_length=1_000_000)
+    gold_column = forms.CharField(required=False, strip=False, max_length=1_000_000)
     header = forms.ChoiceField(required=False, choices=[("yes", "yes"), ("no", "no")])
     format = forms.ChoiceField(required=False, choices=[("", "detect"), *((f.value, f.value) for f in Format)])
     encoding = forms.ChoiceField(required=False, choices=[("", "detect"), *((e, e) for e in ENCODINGS)])
+
+    def differs(self, upload: Upload) -> bool:
+        """Whether something that was sent along is not how the file was read."""
+        read = upload.inspection
+        in_force = {
+            "text_column": read.get("text_column"),
+            "id_column": read.get("id_column"),
+            "gold_column": read.get("gold_column"),
+            "header": "yes" if upload.options.get("has_header", True) else "no",
+            "format": upload.options.get("format"),
+        }
+        sent = {name: self.cleaned_data[name] for name in in_force if name in self.data}
+        return any(_as_sent(sent[name]) != _as_sent(in_force[name] or "") for name in sent)
 
     def options(self, upload: Upload) -> ReadOptions:
         """The choices; columns chosen under another header or format would not exist, so they are detected anew."""
@@ -68,6 +82,11 @@ class ColumnsForm(forms.Form):
             gold_column=(chosen["gold_column"] or None) if same_columns else None,
             has_header=has_header,
         )
+
+
+def _as_sent(text: str) -> str:
+    """Browsers send every line end as CR LF."""
+    return "\n".join(text.splitlines())
 
 
 class WayForm(forms.Form):
@@ -156,6 +175,8 @@ class TaskForm(forms.Form):
             schema = json.loads(text)
         except ValueError as error:
             raise ValidationError(f"This is not JSON: {error}.") from None
+        except RecursionError:
+            raise ValidationError("The schema is nested too deeply.") from None
         if not isinstance(schema, dict):
             raise ValidationError("The schema must be a JSON object.")
         return schema
@@ -195,6 +216,22 @@ class TaskForm(forms.Form):
         return list(self.data.getlist(name)) if hasattr(self.data, "getlist") else list(self.data.get(name, []))
 
 
+ONLY_KEPT = frozenset({"night_limit_usd", "urgent_limit_usd"})
+"""Settings that nothing obeys yet; the page says so beside them."""
+
+_PLAIN = {
+    "int_parsing": "Write a whole number.",
+    "int_parsing_size": "Write a whole number.",
+    "int_from_float": "Write a whole number.",
+    "float_parsing": "Write a number.",
+    "finite_number": "Write a number.",
+    "decimal_parsing": "Write an amount of dollars like 25.00.",
+    "time_parsing": "Write the hour like 22:30.",
+    "bool_parsing": "Choose yes or no.",
+}
+_HOUR = re.compile(r"\d{1,2}:\d{2}", re.ASCII)
+
+
 class SettingsForm(forms.Form):
     """Every setting as text; Configuration itself says what is wrong. What the environment fixes is left alone."""
 
@@ -213,7 +250,10 @@ class SettingsForm(forms.Form):
         except SettingsInvalid as invalid:
             for error in invalid.errors():
                 name = str(error["loc"][0])
-                self.add_error(name if name in self.fields else None, f"{error['msg']}.")
+                said = _PLAIN.get(error["type"], f"{error['msg'].removeprefix('Value error, ')}.")
+                self.add_error(name if name in self.fields else None, said)
+        if "night" not in self.fixed and "night" not in self.errors and not _HOUR.fullmatch(str(values["night"])):
+            self.add_error("night", _PLAIN["time_parsing"])
         return cleaned
 
     def changes(self) -> dict[str, Any]:
@@ -236,6 +276,7 @@ class SettingsForm(forms.Form):
                 "errors": self.errors.get(name, []) if self.is_bound else [],
                 "is_fixed": name in self.fixed,
                 "is_switch": described.annotation is bool,
+                "is_only_kept": name in ONLY_KEPT,
             }
             for name, described in Configuration.model_fields.items()
         ]  # fmt: skip

@@ -54,7 +54,11 @@ def _send(version: LabelingTaskVersion, now: datetime) -> None:
 
 
 def _read(canary: Canary, now: datetime) -> None:
-    """The canary's last real-time request decides; while it waits or goes again there is nothing to read."""
+    """The canary's last real-time request decides; while it waits or goes again there is nothing to read.
+
+    The document is looked at first: a call that ends between the two looks is then not taken for lost.
+    """
+    is_on_its_way = _is_on_its_way(canary)
     request = (
         Request.objects.filter(document=canary.document_id, lane=Lane.URGENT, created_at__gte=canary.sent_at)
         .exclude(outcome__in=(Outcome.OPEN, Outcome.NOT_SENT))
@@ -67,17 +71,15 @@ def _read(canary: Canary, now: datetime) -> None:
         _fail(canary, result.answer or result.failure_reason, now)
     elif request and request.outcome == Outcome.SUCCEEDED:
         Canary.objects.filter(pk=canary.pk).update(state=CanaryState.PROVED, decided_at=now)
-    else:
-        _give_up_if_lost(canary)
+    elif not is_on_its_way:
+        # Nothing was proved, and nothing will be: the next document tries.
+        canary.delete()
     faults.reach("canary: decided")
 
 
-def _give_up_if_lost(canary: Canary) -> None:
-    """Nothing was proved, and its document is not on the way any more: the next one tries."""
-    document = Document.objects.filter(pk=canary.document_id).first()
-    waits = document and document.state in (DocumentState.QUEUED, DocumentState.BATCHED) and document.way == Way.URGENT
-    if not waits:
-        canary.delete()
+def _is_on_its_way(canary: Canary) -> bool:
+    document = Document.objects.filter(pk=canary.document_id, way=Way.URGENT)
+    return document.filter(state__in=(DocumentState.QUEUED, DocumentState.BATCHED)).exists()
 
 
 def _fail(canary: Canary, why: str, now: datetime) -> None:

@@ -41,3 +41,8 @@ def an_id(text: str | None) -> int | None:
     if text and text.isascii() and text.isdecimal() and int(text) <= LARGEST_ID:
         return int(text)
     return None
+
+
+def a_word(text: str | None) -> str:
+    """A filter out of an address; empty for one with NUL, which no text in PostgreSQL can hold."""
+    return text if text and "\0" not in text else ""

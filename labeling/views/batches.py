@@ -8,7 +8,7 @@ from django.utils import timezone
 from labeling.models import Batch
 from labeling.pipeline import cancel
 from labeling.reports import batches as report
-from labeling.reports.paging import an_id
+from labeling.reports.paging import a_word, an_id
 from labeling.reports.rail import rail
 from labeling.states import BatchState
 from labeling.waking import wake
@@ -59,7 +59,7 @@ def batch_cancel(request: WebRequest, pk: int) -> HttpResponseBase:
 def _list_page(request: WebRequest) -> LivePage:
     tab = request.GET.get("tab", "all")
     tab = tab if tab in TABS else "all"
-    task = request.GET.get("task", "")
+    task = a_word(request.GET.get("task"))
     before, after = an_id(request.GET.get("before")), an_id(request.GET.get("after"))
     found = report.batch_page(tab=tab, task=task, before=before, after=after)
     moving = any(batch.state in BatchState.open() for batch in found.rows)

@@ -13,6 +13,7 @@ from labeling.forms import ReasonForm, WayForm
 from labeling.models import Activity, LabelingTask
 from labeling.reports import failures as report
 from labeling.states import FailureReason
+from labeling.templatetags.figures import noun
 from labeling.transitions import documents as transitions
 from labeling.waking import wake
 
@@ -41,7 +42,9 @@ def retry(request: WebRequest, slug: str, reason: str) -> HttpResponseBase:
         moved = transitions.queue_again(report.documents_of(task, why), form.chosen)
         if moved:
             words = form.chosen.sentence.rstrip(".").lower()
-            activity.record(request.user, f"Sends {moved:,} documents again ({why}), {words}", f"task:{task.slug}")
+            activity.record(
+                request.user, f"Sends {noun(moved, 'document')} again ({why}), {words}", f"task:{task.slug}"
+            )
     wake()
     if not moved:
         return _answer(request, _who_was_first(task), failed=True)
@@ -59,7 +62,9 @@ def close(request: WebRequest, slug: str, reason: str) -> HttpResponseBase:
     with transaction.atomic():
         closed = transitions.close_failures(report.documents_of(task, why), words)
         if closed:
-            activity.record(request.user, f"Closed {closed:,} failed documents ({why}): {words}", f"task:{task.slug}")
+            activity.record(
+                request.user, f"Closed {noun(closed, 'failed document')} ({why}): {words}", f"task:{task.slug}"
+            )
     if not closed:
         return _answer(request, _who_was_first(task), failed=True)
     return _answer(request, f"{closed:,} {'document is' if closed == 1 else 'documents are'} closed without a label.")

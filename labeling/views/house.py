@@ -14,7 +14,7 @@ from labeling import activity as records
 from labeling import status
 from labeling.forms import SettingsForm
 from labeling.models import Activity, Setting
-from labeling.reports.paging import an_id, page_of
+from labeling.reports.paging import a_word, an_id, page_of
 
 from .door import ADMINISTER, WebRequest, form_page, page
 from .reader import THEME_COOKIE, THEMES, settings_of
@@ -25,7 +25,7 @@ A_YEAR = 365 * 24 * 3600
 @page()
 def activity(request: WebRequest) -> HttpResponseBase:
     rows = Activity.objects.select_related("user")
-    by, subject = request.GET.get("by", ""), request.GET.get("subject", "")
+    by, subject = a_word(request.GET.get("by")), a_word(request.GET.get("subject"))
     if by:
         rows = rows.filter(by=by)
     if subject:
@@ -41,6 +41,9 @@ def settings(request: WebRequest) -> HttpResponseBase:
         changes = form.changes()
         with transaction.atomic():
             for name, value in changes.items():
+                if value is None:
+                    Setting.objects.filter(key=name).delete()
+                    continue
                 Setting.objects.update_or_create(
                     key=name, defaults={"value": value, "updated_by": request.user.get_username()}
                 )

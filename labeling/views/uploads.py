@@ -17,6 +17,7 @@ from labeling.reports import uploads as report
 from labeling.reports.paging import an_id
 from labeling.states import RefusalReason, UploadState, Way
 from labeling.store import DiskLow
+from labeling.templatetags.figures import noun
 from labeling.transitions.documents import change_way
 from labeling.waking import wake
 
@@ -91,6 +92,11 @@ def upload_confirm(request: WebRequest, pk: int) -> HttpResponseBase:
     form = WayForm(request.POST)
     if not form.is_valid():
         return _answer(request, upload, "Not imported: choose when it should leave.", failed=True)
+    columns = ColumnsForm(request.POST)
+    if not columns.is_valid():
+        return _answer(request, upload, "Not imported: a choice of columns was not understood.", failed=True)
+    if upload.state == UploadState.CHECKED and columns.differs(upload):
+        return _read_first(request, upload, columns, form.chosen)
     with transaction.atomic():
         confirmed = intake.confirm(upload, form.chosen)
         if confirmed:
@@ -101,6 +107,15 @@ def upload_confirm(request: WebRequest, pk: int) -> HttpResponseBase:
         return _answer(request, upload, _who_was_first(upload), failed=True)
     wake()
     return _answer(request, upload, "Importing. You can leave this page, it goes on.")
+
+
+def _read_first(request: WebRequest, upload: Upload, columns: ColumnsForm, way: Way) -> HttpResponseBase:
+    """Columns were chosen and not read yet: nobody pays for a text that he did not choose."""
+    if not intake.choose_again(upload, columns.options(upload)):
+        return _answer(request, upload, _who_was_first(upload), failed=True)
+    Upload.objects.filter(pk=upload.pk, state=UploadState.RECEIVED).update(way=way)
+    wake()
+    return _answer(request, upload, "Not imported yet: the file is read again with your columns. Look, then import.")
 
 
 @command()
@@ -126,7 +141,9 @@ def upload_way(request: WebRequest, pk: int) -> HttpResponseBase:
         changed = change_way(Document.objects.filter(upload=upload), form.chosen)
         if changed:
             words = form.chosen.sentence.rstrip(".").lower()
-            activity.record(request.user, f"{changed:,} documents of {upload.file_name} leave {words}", f"U-{pk}")
+            leave_words = "leaves" if changed == 1 else "leave"
+            sentence = f"{noun(changed, 'document')} of {upload.file_name} {leave_words} {words}"
+            activity.record(request.user, sentence, f"U-{pk}")
     wake()
     if not changed:
         return _answer(request, upload, "Nothing changed: no document of it waits any more, or all leave like this.")

@@ -3,6 +3,7 @@
 import pytest
 from django.utils import timezone
 
+from labeling import faults
 from labeling.batch_api import Fault
 from labeling.models import Batch, Canary, Document, Gate, LabelingTask
 from labeling.pipeline import canary, pausing, urgent
@@ -100,6 +101,20 @@ def test_a_lost_answer_proves_nothing_and_the_next_document_tries(fake: FakeApi)
     arranged()
     assert Canary.objects.get().state == CanaryState.SENT
     assert Document.objects.filter(state=DocumentState.FAILED).count() == 1
+    assert len(fake.called("send_message")) == 1
+
+
+def test_a_canary_that_comes_back_while_it_is_read_is_not_taken_for_lost(
+    fake: FakeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    brought_in(a_version(), texts(101))
+    arranged()
+    monkeypatch.setattr(faults, "reach", lambda name: urgent.drain(ON) if name == "canary: read" else None)
+    arranged()
+    monkeypatch.undo()
+    fake.install(monkeypatch)
+    arranged()
+    assert Canary.objects.get().state == CanaryState.PROVED
     assert len(fake.called("send_message")) == 1
 
 

@@ -67,3 +67,13 @@ def test_what_goes_again_by_itself_is_quiet_and_no_decision(viewer: Client) -> N
     seen = see(viewer, "/decisions/")
     assert "1 document goes again by itself" in seen
     assert "No failure is open" in seen
+
+
+def test_one_document_is_one_in_the_activity(operator: Client, failures: LabelingTask) -> None:
+    operator.post("/decisions/colors/cut_off/retry", {"way": "now"})
+    assert Activity.objects.get().sentence.startswith("Sends 1 document again")
+
+
+def test_one_closed_document_is_one_in_the_activity(operator: Client, failures: LabelingTask) -> None:
+    operator.post("/decisions/colors/cut_off/close", {"reason": "not worth it"})
+    assert Activity.objects.get().sentence.startswith("Closed 1 failed document (")

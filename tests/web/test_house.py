@@ -103,3 +103,39 @@ def test_a_command_wakes_a_worker_at_once_and_not_without_end(operator: Client) 
     waiting = list(OrmQ.objects.filter(key="ticks"))
     assert 1 <= len(waiting) <= 6
     assert {task.func() for task in waiting} == {"labeling.tasks.tick"}
+
+
+def test_an_emptied_limit_of_money_is_no_limit_again(admin: Client) -> None:
+    admin.post("/settings/", {**form_of(admin), "night_limit_usd": "25.50"})
+    assert str(configuration.load().night_limit_usd) == "25.50"
+    assert admin.post("/settings/", {**form_of(admin), "night_limit_usd": ""}).status_code == 302
+    assert configuration.load().night_limit_usd is None
+    assert not Setting.objects.filter(key="night_limit_usd").exists()
+
+
+def test_limits_that_nothing_obeys_yet_say_so(admin: Client) -> None:
+    assert see(admin, "/settings/").count("kept, and not enforced yet") == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("queue_limit", "abc", "Write a whole number."),
+        ("night", "22:30+05:00", "Write the hour like 22:30."),
+        ("night", "22:30:15", "Write the hour like 22:30."),
+        ("night", "25:99", "Write the hour like 22:30."),
+        ("night_limit_usd", "much", "Write an amount of dollars"),
+        ("time_zone", "Mars/Phobos", "Mars/Phobos is not a time zone"),
+    ],
+)
+def test_a_wrong_setting_is_explained_in_plain_words(admin: Client, name: str, value: str, sentence: str) -> None:
+    response = admin.post("/settings/", {**form_of(admin), name: value})
+    seen = words(response.content)
+    assert response.status_code == 422
+    assert sentence in seen
+    assert "Value error" not in seen
+
+
+@pytest.mark.parametrize("path", ["/activity/?by=%00", "/activity/?subject=a%00b", "/batches/?task=%00"])
+def test_a_filter_that_no_text_can_equal_is_ignored(viewer: Client, path: str) -> None:
+    assert viewer.get(path).status_code == 200

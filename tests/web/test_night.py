@@ -89,3 +89,17 @@ def test_what_leaves_next_has_a_price_once_the_version_has_answers(viewer: Clien
     assert "not known yet" in see(viewer, "/")
     make_result(make_request(make_document(upload)), list_usd=Decimal("0.50"), paid_usd=Decimal("0.25"))
     assert "$0.50 $0.25" in see(viewer, "/")
+
+
+def test_one_thing_needs_and_two_things_need(operator: Client) -> None:
+    make_request(make_document(make_upload()))
+    assert "1 thing needs you" in see(operator, "/")  # no worker runs in a test
+    make_document(state="failed", failure_reason="poison")
+    assert "2 things need you" in see(operator, "/")
+
+
+def test_a_viewer_is_not_asked_to_decide(operator: Client, viewer: Client) -> None:
+    make_document(state="failed", failure_reason="poison")
+    assert ">Decide</a>" in operator.get("/").content.decode()
+    seen = viewer.get("/").content.decode()
+    assert (">Look</a>" in seen, ">Decide</a>" in seen) == (True, False)

@@ -91,6 +91,6 @@ def test_labels_as_a_whole_are_counted_and_compared_with_gold(viewer: Client) ->
     for answer, gold in (("red", "red"), ("red", "Red"), ("blue", "red")):
         make_result(make_request(make_document(upload, gold_label=gold)), answer=answer)
     seen = see(viewer, f"/uploads/{upload.pk}/")
-    assert "equal to gold 2 of 3" in seen
+    assert "2 of 3 equal to the right label: " in seen
     assert "red 2 66.6%" in seen
     assert "blue 1 33.3%" in seen

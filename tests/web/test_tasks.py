@@ -90,3 +90,11 @@ def test_one_task_can_be_paused_and_resumed(operator: Client) -> None:
     assert "Nothing of this task leaves." in see(operator, "/tasks/colors/")
     operator.post("/tasks/colors/resume")
     assert "Nothing of this task leaves." not in see(operator, "/tasks/colors/")
+
+
+def test_a_schema_that_is_nested_without_end_is_refused_in_words(operator: Client) -> None:
+    for schema in ("[" * 100_000, '{"a":' * 900 + "1" + "}" * 900):
+        response = operator.post("/tasks/new/", {**TASK, "kind": "extract", "schema": schema})
+        assert (response.status_code, LabelingTask.objects.count()) == (422, 0)
+    deep = '{"type":"object","properties":{"a":' * 300 + '{"type":"string"}' + "}}" * 300
+    assert operator.post("/tasks/new/", {**TASK, "kind": "extract", "schema": deep}).status_code in (302, 422)

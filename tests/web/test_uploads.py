@@ -218,3 +218,63 @@ def test_markup_in_names_and_cells_is_shown_and_not_run(operator: Client, versio
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
     assert "<script>alert" not in html
     assert "<img" not in html
+
+
+def test_columns_that_were_chosen_and_not_read_yet_are_read_before_the_import(
+    operator: Client, version: LabelingTaskVersion
+) -> None:
+    upload = send(operator, b"id,text,better\n1,red,blue\n")
+    check(upload)
+    assert 'hx-include="#columns-form"' in page(operator, upload)
+    chosen = {
+        "way": "now",
+        "text_column": "better",
+        "id_column": "id",
+        "gold_column": "",
+        "header": "yes",
+        "format": "",
+    }
+    response = operator.post(f"/uploads/{upload.pk}/import", chosen, follow=True)
+    assert "Not imported yet: the file is read again with your columns." in response.content.decode()
+    upload.refresh_from_db()
+    assert (upload.state, upload.way) == (UploadState.RECEIVED, Way.NOW)
+    check(upload)
+    operator.post(f"/uploads/{upload.pk}/import", chosen)
+    intake.import_rows(upload, configuration.load())
+    assert Document.objects.get().content.text == "blue"
+
+
+def test_columns_with_blanks_and_line_ends_in_their_names_do_not_stand_in_the_way(
+    operator: Client, version: LabelingTaskVersion
+) -> None:
+    upload = send(operator, b'" id","my\ntext"\n1,red\n')
+    operator.post(f"/uploads/{upload.pk}/columns", {"text_column": "my\ntext", "id_column": " id"})
+    check(upload)
+    assert '<option value=" id" selected> id</option>' in page(operator, upload)
+    operator.post(
+        f"/uploads/{upload.pk}/import", {"way": "now", "text_column": "my\r\ntext", "id_column": " id", "header": "yes"}
+    )
+    upload.refresh_from_db()
+    assert upload.state == UploadState.IMPORTING
+
+
+def test_the_form_has_the_steps_of_the_receipt(operator: Client, version: LabelingTaskVersion) -> None:
+    assert "1 File 2 Check 3 Import 4 Labels" in words(operator.get("/uploads/new/").content.decode())
+
+
+def test_one_document_that_leaves_another_way_is_one_in_the_activity(
+    operator: Client, version: LabelingTaskVersion
+) -> None:
+    upload = make_upload(version)
+    make_document(upload)
+    operator.post(f"/uploads/{upload.pk}/way", {"way": "now"})
+    assert Activity.objects.get().sentence.startswith(f"1 document of {upload.file_name} leaves in a batch now")
+
+
+def test_an_upload_of_which_something_was_sent_again_is_not_called_done(viewer: Client) -> None:
+    upload = make_upload(state=UploadState.DONE)
+    assert words(page(viewer, upload).partition("<h1>")[2].partition("</h1>")[0]).rstrip().endswith("Done")
+    make_document(upload)
+    again = words(page(viewer, upload).partition("<h1>")[2].partition("</h1>")[0])
+    assert again.rstrip().endswith("Sent again in part")
+    assert "Done" not in again
