@@ -1,0 +1,93 @@
+"""What a person or a worker does in a process of its own.
+
+python -m tests.faults.person cancel           a person cancels every batch
+python -m tests.faults.person tick             one tick in this process
+python -m tests.faults.person deliver TIMES    ticks go to the clusters, each so many times, until nothing waits
+"""
+
+import sys
+import time
+from datetime import datetime, timedelta
+
+import django
+from django.utils import timezone
+
+EVERY_SECONDS = 0.5
+PATIENCE = 600.0
+
+
+def main(what: str, *arguments: str) -> int:
+    django.setup()
+    from labeling import tasks
+
+    if what == "tick":
+        tasks.tick()
+    elif what == "cancel":
+        cancel()
+    elif what == "deliver":
+        return deliver(int(arguments[0]))
+    else:
+        raise SystemExit(f"Nobody does {what!r} here.")
+    return 0
+
+
+def cancel() -> None:
+    from labeling.models import Batch
+    from labeling.pipeline.cancel import request_cancel
+    from labeling.states import BatchState
+
+    for batch in Batch.objects.filter(state__in=(BatchState.BUILDING, BatchState.IN_PROGRESS)):
+        request_cancel(batch, by="a person", withdraw=False)
+
+
+def deliver(times: int) -> int:
+    """0 when nothing waits any more, 1 when the time was over before."""
+    from django_q.models import OrmQ
+    from django_q.tasks import async_task
+
+    from labeling.tasks import BULK, TICKS, URGENT
+
+    deadline = time.monotonic() + PATIENCE
+    while not _all_done():
+        if time.monotonic() > deadline:
+            return 1
+        # As much as the clusters take: more would only make them late.
+        if OrmQ.objects.count() < 20:
+            for _ in range(times):
+                for name in ("tick", "recover"):
+                    async_task(f"labeling.tasks.{name}", cluster=TICKS)
+            for name, pk in _work() if times > 1 else ():
+                for _ in range(times - 1):
+                    async_task(f"labeling.tasks.{name}", pk, cluster=BULK)
+            for _ in range(times - 1):
+                async_task("labeling.tasks.send_urgent", cluster=URGENT)
+        time.sleep(EVERY_SECONDS)
+    return 0
+
+
+def _all_done() -> bool:
+    from labeling.models import Batch, Document, Request
+
+    if Document.objects.filter(state__in=("queued", "batched")).exists() or Batch.objects.open().exists():
+        # Three minutes pass for the calls whose worker died.
+        Request.objects.filter(lane="urgent", outcome="open", created_at__lt=_seconds_ago(30)).update(
+            deadline=_seconds_ago(0)
+        )
+        return False
+    return True
+
+
+def _seconds_ago(seconds: float) -> datetime:
+    return timezone.now() - timedelta(seconds=seconds)
+
+
+def _work() -> list[tuple[str, int]]:
+    """What the ticks hand out, once more."""
+    from labeling.models import Batch
+
+    names = {"building": "submit_batch", "ended": "ingest_batch"}
+    return [(names[batch.state], batch.pk) for batch in Batch.objects.filter(state__in=names)]
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
