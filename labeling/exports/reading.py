@@ -85,13 +85,15 @@ _PAGE = """
                 COALESCE(sum(s.paid_usd), 0::numeric(20, 12)) AS paid_usd,
                 count(*) FILTER (WHERE s.request_id IS NOT NULL AND s.list_usd IS NULL) AS unpriced,
                 max(r.id) FILTER (WHERE r.outcome <> 'not_sent') AS last_attempt
-            FROM labeling_request r LEFT JOIN labeling_result s ON s.request_id = r.id
+            FROM labeling_request r
+            LEFT JOIN LATERAL (SELECT * FROM labeling_result WHERE request_id = r.id LIMIT 1) AS s ON TRUE
             WHERE r.document_id = p.id
         ) AS spent
         LEFT JOIN LATERAL (
             SELECT r.id AS request_id, r.version_id, r.lane, r.custom_id, r.batch_id,
                 s.model, s.usable, s.answer, s.created_at
-            FROM labeling_request r LEFT JOIN labeling_result s ON s.request_id = r.id
+            FROM labeling_request r
+            LEFT JOIN LATERAL (SELECT * FROM labeling_result WHERE request_id = r.id LIMIT 1) AS s ON TRUE
             WHERE r.id = COALESCE(p.result_id, spent.last_attempt) LIMIT 1
         ) AS shown ON TRUE
     )
