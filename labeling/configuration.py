@@ -37,7 +37,7 @@ def _known_zone(name: str) -> str:
 
 def _hour_and_minute(hour: time) -> time:
     if hour.tzinfo is not None or hour.second or hour.microsecond:
-        raise ValueError("write the hour like 22:30; the zone is a setting of its own")
+        raise ValueError("Write the hour like 22:30")
     return hour
 
 
@@ -66,7 +66,7 @@ class Configuration(BaseModel):
         120, ge=0, le=1380, description="How late an upload that was importing still leaves the same night"
     )
     min_free_bytes: int = Field(
-        2_000_000_000, ge=0, le=10**15, description="Below this free disk, imports and ingest wait"
+        2_000_000_000, ge=0, le=10**18, description="Below this free disk, imports and ingest wait"
     )
     urgent_concurrency: int = Field(8, ge=1, le=64, description="Real-time calls at once")
     canary: bool = Field(True, description="Prove a new version with one real-time call before many are sent")
