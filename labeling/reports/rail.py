@@ -12,6 +12,9 @@ from labeling.models import Batch
 from labeling.states import BatchState
 
 HOUR = timedelta(hours=1)
+WIDTH_OF_NOW = 11
+"""Percent of the axis on either side of now that its label takes."""
+
 LIMIT = timedelta(hours=24)
 ENOUGH_FOR_USUAL = 3
 USUAL_OVER = 20
@@ -128,14 +131,16 @@ class _Axis:
         return f"{at.astimezone(self.zone):%H:%M}"
 
     def ticks(self) -> list[Tick]:
-        """Full local hours, about seven of them; midnight names its day."""
+        """Full local hours, about seven of them, none where the word "now" stands; midnight names its day."""
         hours = (self.end - self.start) / HOUR
         step = next(step for step in (1, 2, 3, 4, 6, 8, 12) if hours / step <= 8 or step == 12)
         ticks = []
         for number in range(math.ceil(hours) + 1):
             local = (self.start + number * HOUR).astimezone(self.zone)
-            if local.hour % step == 0 and local.minute == 0 and 2 < self.place(local) < 98:
-                ticks.append(Tick(self.place(local), f"{local:%a}" if local.hour == 0 else f"{local:%H:%M}"))
+            place = self.place(local)
+            is_free = 2 < place < 98 and abs(place - self.place(self.now)) > WIDTH_OF_NOW
+            if local.hour % step == 0 and local.minute == 0 and is_free:
+                ticks.append(Tick(place, f"{local:%a}" if local.hour == 0 else f"{local:%H:%M}"))
         return ticks
 
 

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -59,7 +60,7 @@ def sign_in(page: Page, address: str) -> None:
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1440), ("dark", 390)])
-def test_every_page_is_sound(chromium: Browser, address: str, scheme: str, width: int) -> None:
+def test_every_page_is_sound(chromium: Browser, address: str, scheme: Literal["light", "dark"], width: int) -> None:
     context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
     page = context.new_page()
     said: list[str] = []
