@@ -1,9 +1,9 @@
 """One text to be labeled: a narrow row of state beside an immutable row of text.
 
-Changing a state then touches some 120 bytes and not the text (ten times faster, docs/architecture.md),
-and a text can be erased without losing counts or money. The hot tables have no foreign key
-constraints in the database: each check costs more than the row itself, rows are only ever made by
-set-based statements from existing rows, and the ledger recomputes the sums.
+Changing a state then touches some 120 bytes and not the text, and a text can be erased without
+losing counts or money. The hot tables have no foreign key constraints in the database: a check per
+row costs time, rows are only ever made by set-based statements from existing rows, and the ledger
+recomputes the sums.
 """
 
 from datetime import datetime
@@ -107,7 +107,7 @@ class Document(models.Model):
 
 
 class DocumentText(models.Model):
-    """The words of a document, written once, erasable; stored without compression, which is twice as fast."""
+    """The words of a document, written once, erasable; stored without compression, which is faster."""
 
     document = models.OneToOneField(
         Document, on_delete=models.PROTECT, primary_key=True, db_constraint=False, related_name="content"
