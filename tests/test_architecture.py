@@ -22,6 +22,7 @@ PURE = (
     "labeling.nights",
     "labeling.custom_ids",
     "labeling.bodies",
+    "labeling.shares",
     "labeling.files",
 )
 NO_ROWS_NO_NETWORK = ("django", "django_q", "psycopg", "anthropic", "httpx", "httpx2", "batchsite", "sandbox")

@@ -66,7 +66,9 @@ class Document(models.Model):
         ordering = ("id",)
         indexes = (
             models.Index(fields=("upload", "id"), name="document_upload_order"),
-            models.Index(fields=("version", "way", "id"), name="document_queue", condition=Q(state="queued")),
+            models.Index(
+                fields=("version", "way", "upload", "id"), name="document_waiting", condition=Q(state="queued")
+            ),
             models.Index(fields=("failure_reason", "id"), name="document_failed", condition=Q(state="failed")),
             models.Index(fields=("leader",), name="document_copies", condition=Q(leader__isnull=False)),
             models.Index(

@@ -1,16 +1,22 @@
 """Documents (queued) -> Batch (building) with one open Request per document."""
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import groupby
 
 from django.db import connection, transaction
-from django.db.models import Sum
+from django.db.models import Count, Q, Sum
 
-from labeling import bodies, counts, custom_ids, faults, nights
+from labeling import bodies, counts, custom_ids, faults, nights, shares
 from labeling.configuration import Configuration, installation
 from labeling.models import Batch, Document, DocumentTally, Gate, LabelingTaskVersion, Night
+from labeling.querysets import DocumentQuerySet
 from labeling.states import BatchState, DocumentState, Way
 from labeling.transitions import batches, documents
+
+Share = dict[int, int]
+"""How many documents of which upload may leave now, by its id, the oldest upload first."""
 
 
 def build_due(settings: Configuration, now: datetime, *, ignore_hour: bool = False) -> list[Batch]:
@@ -21,8 +27,11 @@ def build_due(settings: Configuration, now: datetime, *, ignore_hour: bool = Fal
     night = None if ignore_hour else _night_in_force(settings, now)
     built: list[Batch] = []
     for way in (Way.NOW, Way.TONIGHT):
-        for version in _versions_waiting(way, settings, now):
-            built += _build_version(version, way, settings, now, night if way is Way.TONIGHT else None)
+        night_of_way = night if way is Way.TONIGHT else None
+        for _, equals in groupby(_versions_waiting(way, settings, now), key=lambda version: version.task.priority):
+            versions = {version.pk: version for version in equals}
+            for version_id, share in _fair_shares(list(versions), way, settings, now, night_of_way).items():
+                built += _build_version(versions[version_id], way, share, settings, now, night_of_way)
     return built
 
 
@@ -57,32 +66,68 @@ def _versions_waiting(way: Way, settings: Configuration, now: datetime) -> list[
     )
 
 
+def _fair_shares(
+    versions: Sequence[int], way: Way, settings: Configuration, now: datetime, night: Night | None
+) -> dict[int, Share]:
+    """The room that the queue has left, shared over the waiting uploads of versions of one priority.
+
+    Small uploads leave wholly and a large one gets the rest, whatever came first. The version with the
+    oldest upload is the first; one statement, and nothing is counted where there is no room.
+    """
+    room = settings.queue_limit - Batch.objects.requests_in_queue()
+    if room <= 0:
+        return {}
+    waiting = list(
+        _due(way, now, night)
+        .filter(version__in=versions)
+        .order_by("upload_id", "version_id")
+        .values_list("version_id", "upload_id")
+        .annotate(n=Count("pk"))
+    )
+    found: dict[int, Share] = defaultdict(dict)
+    filled = shares.water_filling(room, [n for *_, n in waiting])
+    for (version_id, upload_id, _), share in zip(waiting, filled, strict=True):
+        found[version_id][upload_id] = share
+    return found
+
+
+def _due(way: Way, now: datetime, night: Night | None) -> DocumentQuerySet:
+    due = Document.objects.may_leave(now).filter(way=way)
+    if night:
+        due = due.filter(
+            Q(queued_at__lte=night.due_at) | Q(queued_at__isnull=True, upload__counts_from__lte=night.due_at)
+        )
+    return due
+
+
 def _build_version(
-    version: LabelingTaskVersion, way: Way, settings: Configuration, now: datetime, night: Night | None
+    version: LabelingTaskVersion, way: Way, share: Share, settings: Configuration, now: datetime, night: Night | None
 ) -> Iterator[Batch]:
-    while batch := _build_one(version, way, settings, now, night):
+    while batch := _build_one(version, way, share, settings, now, night):
         yield batch
 
 
 def _build_one(
-    version: LabelingTaskVersion, way: Way, settings: Configuration, now: datetime, night: Night | None
+    version: LabelingTaskVersion, way: Way, share: Share, settings: Configuration, now: datetime, night: Night | None
 ) -> Batch | None:
-    """One batch in one transaction, or None when nothing is due or nothing fits into the queue.
+    """One batch in one transaction, or None when nothing of the share is left or nothing fits into the queue.
 
-    The lock makes the queue limit hold for two builders at once; whoever finds it held leaves the work to the other.
+    What it took is taken off the share. The lock makes the queue limit hold for two builders at once;
+    whoever finds it held leaves the work to the other.
     """
     with transaction.atomic():
         if not _only_builder():
             return None
         room = min(settings.batch_requests, settings.queue_limit - Batch.objects.requests_in_queue())
-        if room <= 0 or not _anything_due(version, way, now, night):
+        most = shares.first_ones(share, room)
+        if not most:
             return None
         batch = Batch.objects.create(version=version, way=way, night=night, token=custom_ids.new_token())
         cut = documents.claim_into_batch(
             batch,
             installation=installation(),
             request_bytes=bodies.request_bytes(version.spec),
-            most_requests=room,
+            most=most,
             most_bytes=settings.batch_bytes - bodies.ENVELOPE_BYTES,
             now=now,
         )
@@ -97,16 +142,9 @@ def _build_one(
             Night.objects.filter(pk=night.pk, left_at__isnull=True).update(left_at=now)
             night.left_at = now
     faults.reach("build: committed")
+    for upload_id, taken in cut.by_upload.items():
+        share[upload_id] -= taken
     return batch
-
-
-def _anything_due(version: LabelingTaskVersion, way: Way, now: datetime, night: Night | None) -> bool:
-    due = Document.objects.may_leave(now).filter(version=version, way=way)
-    if night:
-        due = due.filter(queued_at__lte=night.due_at) | due.filter(
-            queued_at__isnull=True, upload__counts_from__lte=night.due_at
-        )
-    return due.exists()
 
 
 def _only_builder() -> bool:

@@ -1,6 +1,6 @@
 """The moves of documents, always many at once, together with the requests that carry them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -29,35 +29,44 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """What went into a batch: requests, and the bytes of their encoded bodies."""
+    """What went into a batch: requests of each upload, and the bytes of their encoded bodies."""
 
-    requests: int
+    by_upload: Mapping[int, int]
     body_bytes: int
+
+    @property
+    def requests(self) -> int:
+        return sum(self.by_upload.values())
 
 
 def claim_into_batch(
-    batch: Batch, *, installation: str, request_bytes: int, most_requests: int, most_bytes: int, now: datetime
+    batch: Batch, *, installation: str, request_bytes: int, most: Mapping[int, int], most_bytes: int, now: datetime
 ) -> Cut:
-    """queued to batched, with one open Request each: the oldest documents of the batch's version and way.
+    """queued to batched, with one open Request each: documents of the batch's version and way, the oldest first.
 
-    Cut by count and by encoded bytes; request_bytes is what a request takes beside its text. A night's
-    batch takes what was queued before the night was due.
+    `most` says how many of which upload, by its id; the whole is cut by encoded bytes. request_bytes is what a
+    request takes beside its text. A night's batch takes what was queued before the night was due.
     """
     due = batch.night.due_at if batch.night else None
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
             WITH candidate AS (
-                SELECT d.id, d.sha256, d.encoded_bytes
-                FROM labeling_document d JOIN labeling_upload u ON u.id = d.upload_id
-                WHERE d.state = 'queued' AND d.version_id = %(version)s AND d.way = %(way)s AND d.leader_id IS NULL
-                    AND (d.not_before IS NULL OR d.not_before <= %(now)s)
-                    AND u.state IN ('ready', 'done')
-                    {"AND COALESCE(d.queued_at, u.counts_from) <= %(due)s" if due else ""}
-                ORDER BY d.id LIMIT %(most_requests)s FOR UPDATE OF d SKIP LOCKED
+                SELECT d.* FROM unnest(%(uploads)s::bigint[], %(most)s::bigint[]) AS share(upload_id, most)
+                CROSS JOIN LATERAL (
+                    SELECT d.id, d.upload_id, d.sha256, d.encoded_bytes
+                    FROM labeling_document d JOIN labeling_upload u ON u.id = d.upload_id
+                    WHERE d.state = 'queued' AND d.version_id = %(version)s AND d.way = %(way)s
+                        AND d.upload_id = share.upload_id AND d.leader_id IS NULL
+                        AND (d.not_before IS NULL OR d.not_before <= %(now)s)
+                        AND u.state IN ('ready', 'done')
+                        {"AND COALESCE(d.queued_at, u.counts_from) <= %(due)s" if due else ""}
+                    ORDER BY d.id LIMIT share.most FOR UPDATE OF d SKIP LOCKED
+                ) d
             ), sized AS (
-                SELECT id, sha256, sum(encoded_bytes + %(request_bytes)s) OVER (ORDER BY id) AS total,
-                    row_number() OVER (ORDER BY id) AS place
+                SELECT id, upload_id, sha256,
+                    sum(encoded_bytes + %(request_bytes)s) OVER (ORDER BY upload_id, id) AS total,
+                    row_number() OVER (ORDER BY upload_id, id) AS place
                 FROM candidate
             ), chosen AS (
                 SELECT * FROM sized WHERE total <= %(most_bytes)s OR place = 1
@@ -68,9 +77,9 @@ def claim_into_batch(
                 INSERT INTO labeling_request (document_id, version_id, batch_id, lane, custom_id, created_at)
                 SELECT id, %(version)s, %(batch)s, 'batch',
                     %(prefix)s || id || '-' || left(encode(sha256, 'hex'), 8), %(now)s
-                FROM chosen ORDER BY id
+                FROM chosen ORDER BY place
             )
-            SELECT count(*), COALESCE(max(total), 0) FROM chosen
+            SELECT upload_id, count(*), max(total) FROM chosen GROUP BY upload_id
             """,
             {
                 "version": batch.version_id,
@@ -78,14 +87,15 @@ def claim_into_batch(
                 "way": batch.way,
                 "now": now,
                 "due": due,
-                "most_requests": most_requests,
+                "uploads": list(most),
+                "most": list(most.values()),
                 "most_bytes": most_bytes,
                 "request_bytes": request_bytes,
                 "prefix": custom_ids.prefix(installation, batch.token),
             },
         )
-        requests, body_bytes = cursor.fetchone()
-    return Cut(int(requests), int(body_bytes))
+        rows = cursor.fetchall()
+    return Cut({upload: int(n) for upload, n, _ in rows}, max((int(total) for *_, total in rows), default=0))
 
 
 def claim_urgent(

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import orjson
 import pytest
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
 from labeling import bodies
 from labeling.models import Batch, Document, Night, Request, Upload
@@ -178,6 +179,87 @@ def test_two_builders_at_once_stay_below_the_queue_limit() -> None:
     at_once(*[lambda: build.build_due(settings, timezone.now())] * 3)
     built(settings)
     assert Batch.objects.requests_in_queue() == 100
+
+
+# A room that is too small for all
+
+
+def taken(upload: Upload) -> int:
+    return Document.objects.filter(upload=upload, state=DocumentState.BATCHED).count()
+
+
+def test_a_large_upload_does_not_starve_small_ones_of_the_same_version() -> None:
+    version = a_version()
+    large = brought_in(version, texts(50, "large"))
+    small = [brought_in(version, texts(3, word)) for word in ("one", "two")]
+    assert totals(built(setting(batch_requests=8, queue_limit=20))) == [8, 8, 4]
+    assert [taken(upload) for upload in (large, *small)] == [14, 3, 3]
+
+
+def test_a_large_upload_does_not_starve_another_version_of_the_same_priority() -> None:
+    large = brought_in(a_version("large"), texts(50))
+    small = brought_in(a_version("small"), texts(4))
+    found = built(setting(queue_limit=10))
+    assert [(batch.version.task.slug, batch.request_total) for batch in found] == [("large", 6), ("small", 4)]
+    assert (taken(large), taken(small)) == (6, 4)
+
+
+def test_large_uploads_share_equally_and_the_oldest_gets_what_is_odd() -> None:
+    first, second = brought_in(a_version("first"), texts(50)), brought_in(a_version("second"), texts(40))
+    built(setting(queue_limit=11))
+    assert (taken(first), taken(second)) == (6, 5)
+
+
+def test_a_task_of_higher_priority_goes_before_any_sharing() -> None:
+    low = brought_in(a_version("low"), ["a", "b"])
+    high = brought_in(a_version("high", priority=1), texts(50))
+    built(setting(queue_limit=10))
+    assert (taken(high), taken(low)) == (10, 0)
+
+
+def test_the_version_with_the_oldest_upload_leaves_first() -> None:
+    young, old = a_version("young"), a_version("old")
+    brought_in(old, ["a"])
+    brought_in(young, ["b"])
+    assert [batch.version.task.slug for batch in built()] == ["old", "young"]
+
+
+def test_copies_and_documents_that_wait_for_their_time_take_no_share() -> None:
+    version = a_version()
+    first = brought_in(version, texts(6))
+    copies = brought_in(version, texts(6))
+    waiting = brought_in(version, texts(6, "later"))
+    Document.objects.filter(upload=waiting).update(not_before=timezone.now() + timedelta(hours=1))
+    built(setting(queue_limit=4))
+    assert [taken(upload) for upload in (first, copies, waiting)] == [4, 0, 0]
+
+
+def test_the_oldest_documents_of_an_upload_go_first_though_it_gets_only_a_part() -> None:
+    version = a_version()
+    brought_in(version, texts(9))
+    brought_in(version, texts(9, "other"))
+    built(setting(batch_requests=3, queue_limit=8))
+    sent_texts = Request.objects.order_by("pk").values_list("document__content__text", flat=True)
+    assert list(sent_texts) == texts(4) + texts(4, "other")
+
+
+def test_a_share_is_cut_by_bytes_like_everything() -> None:
+    version = a_version()
+    uploads = [brought_in(version, texts(20, word)) for word in ("one", "two")]
+    limit = 5 * (bodies.request_bytes(version.spec) + 30)
+    found = built(setting(batch_bytes=limit, queue_limit=17))
+    assert sum(totals(found)) == 17
+    assert all(batch.body_bytes <= limit for batch in found)
+    assert [taken(upload) for upload in uploads] == [9, 8]
+
+
+def test_however_large_an_upload_is_building_a_batch_takes_the_same_statements(
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+) -> None:
+    brought_in(a_version(), texts(400))
+    brought_in(a_version(), texts(3, "few"))
+    with django_assert_max_num_queries(25):
+        assert totals(built(setting(queue_limit=300))) == [300]
 
 
 # The night
