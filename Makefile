@@ -10,7 +10,7 @@ COMPILE := CUSTOM_COMPILE_COMMAND="make requirements" $(PYTHON) -m piptools comp
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo screenshots test test-faults chaos lint format bench requirements clean chromium
+.PHONY: help run demo screenshots test test-faults chaos lint format bench bench-pages requirements clean chromium
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -42,6 +42,9 @@ format: $(VENV)/installed-dev ## format the code and correct what can be correct
 
 bench: $(VENV)/installed-dev ## measure the whole way of 100,000 documents beside a hand-written script
 	@exec $(PYTHON) -m benchmarks.whole_way $(ARGS)
+
+bench-pages: $(VENV)/installed-dev ## time every page and live part in a house of 200,000 documents and 200 batches
+	@exec $(PYTHON) -m benchmarks.pages $(ARGS)
 
 screenshots: $(VENV)/installed-dev chromium ## take the pictures of docs/screenshots again
 	@exec $(PYTHON) docs/screenshots.py

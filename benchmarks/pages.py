@@ -1,0 +1,213 @@
+"""Server time and queries of every page and live part, in a house of 200,000 documents and 200 batches.
+
+The pages are asked for in this process, without a network between: what is measured is the work of the
+server. Printed are the median and the 95th percentile of the rounds, the first time (nothing cached
+yet), the number of queries, and the size; a mark stands where the median is over the aim.
+"""
+
+import argparse
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from batchsite.environment import CHECKOUT
+
+AIM_PAGE, AIM_LIVE = 50, 20
+"""Milliseconds at the median."""
+
+NOT_PAGES = ("admin", "login", "logout", "password", "healthz", "static")
+FOREIGN = ("ANTHROPIC_", "NIGHTSHIFT_", "Q_CLUSTER_", "SANDBOX_", "DATABASE_URL")
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    path: str
+    first: float
+    median: float
+    p95: float
+    queries: int
+    kilobytes: float
+
+    @property
+    def aim(self) -> int:
+        return AIM_LIVE if self.path.startswith("/live/") else AIM_PAGE
+
+    @property
+    def is_over(self) -> bool:
+        return self.median > self.aim
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--documents", type=int, default=200_000)
+    parser.add_argument("--batches", type=int, default=200)
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--home", type=Path, help="an installation that is seeded already, and stays")
+    parser.add_argument("--only", default="", help="paths that contain this")
+    asked = parser.parse_args()
+    home = asked.home or Path(tempfile.mkdtemp(prefix="ns-pages-"))
+    for name in [name for name in os.environ if name.startswith(FOREIGN)]:
+        del os.environ[name]
+    os.environ |= {"NIGHTSHIFT_HOME": str(home), "NIGHTSHIFT_LOOPBACK_ONLY": "1"}
+    try:
+        if not asked.home:
+            _manage("migrate", "--verbosity", "0")
+            _manage("collectstatic", "--no-input", "--verbosity", "0")
+            _manage("seed_documents", "--documents", str(asked.documents), "--batches", str(asked.batches))
+        return _report(_measure(asked.rounds, asked.only))
+    finally:
+        if not asked.home:
+            _close()
+            _manage("devdb", "stop")
+            shutil.rmtree(home, ignore_errors=True)
+
+
+def _measure(rounds: int, only: str) -> list[Measured]:
+    import django
+
+    os.environ["DJANGO_SETTINGS_MODULE"] = "batchsite.settings"
+    django.setup()
+    from django.contrib.auth.models import User
+    from django.test import Client
+
+    client = Client(SERVER_NAME="127.0.0.1", raise_request_exception=False)
+    client.force_login(User.objects.get_or_create(username="bench", defaults={"is_superuser": True})[0])
+    return [_time(client, path, rounds) for path in _paths(client) if only in path]
+
+
+def _time(client: Any, path: str, rounds: int) -> Measured:
+    from django.core.cache import cache
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    cache.clear()
+    first = _once(client, path)[0]
+    with CaptureQueriesContext(connection) as queries:
+        size = _once(client, path)[1]
+    asked = len(queries)
+    times = sorted(_once(client, path)[0] for _ in range(rounds))
+    p95 = times[min(len(times) - 1, int(len(times) * 0.95))]
+    return Measured(path, first, statistics.median(times), p95, asked, size / 1024)
+
+
+def _once(client: Any, path: str) -> tuple[float, int]:
+    began = time.perf_counter()
+    response = client.get(path)
+    size = len(response.content)
+    return (time.perf_counter() - began) * 1000, size
+
+
+def _paths(client: Any) -> list[str]:
+    """Every address that answers a plain GET with a page; downloads stream and are left out."""
+    found = []
+    for path in [*_reversed(), *_searches()]:
+        response = client.get(path)
+        if response.status_code == 200 and not response.streaming and "html" in response["Content-Type"]:
+            found.append(path)
+        elif response.status_code >= 500:
+            print(f"{path} answers {response.status_code}", file=sys.stderr)
+    return found
+
+
+def _reversed() -> list[str]:
+    from django.urls import NoReverseMatch, URLPattern, get_resolver, reverse
+
+    from labeling.urls import urlpatterns
+
+    assert get_resolver()
+    paths = []
+    for pattern in urlpatterns:
+        if not isinstance(pattern, URLPattern) or not pattern.name or str(pattern.pattern).startswith(NOT_PAGES):
+            continue
+        try:
+            paths.append(reverse(pattern.name, kwargs=_sample(str(pattern.pattern), pattern.pattern.converters)))
+        except (NoReverseMatch, KeyError) as fault:
+            print(f"{pattern.pattern} is not measured: {fault}", file=sys.stderr)
+    return paths
+
+
+def _sample(route: str, parameters: Any) -> dict[str, Any]:
+    """A row in the middle of the house for each thing that an address can name."""
+    from labeling.models import Batch, Document, LabelingTask, Night, Upload
+
+    batch = Batch.objects.filter(state="ingested").order_by("-pk")[5]
+    upload = Upload.objects.filter(state="done").order_by("-pk")[2]
+    document = Document.objects.filter(upload=upload, state="labeled", leader=None).order_by("pk")[10]
+    task = LabelingTask.objects.order_by("pk")[0]
+    rooms = {"uploads": upload.pk, "batches": batch.pk, "documents": document.pk}
+    known = {
+        "pk": next((pk for name, pk in rooms.items() if name in route.split("/")), 1),
+        "slug": task.slug,
+        "date": Night.objects.order_by("-date")[1].date,
+        "night": Night.objects.order_by("-date")[1].date,
+        "number": 1,
+        "reason": "not_a_label",
+        "form": "csv",
+        "key": "none",
+    }
+    return {name: known[name] for name in parameters}
+
+
+def _searches() -> list[str]:
+    """Questions to the documents page, of each kind."""
+    from labeling.models import Document, Upload
+
+    upload = Upload.objects.filter(state="done").order_by("-pk")[2]
+    middle = Document.objects.order_by("pk").values_list("pk", flat=True)[Document.objects.count() // 2]
+    asked = (
+        "q=refund",
+        "q=Überweisung",
+        "q=refund+fee+nowhere",
+        "q=T-0007-000011",
+        "q=order+26789",
+        f"before={middle}",
+        "state=failed",
+        "state=open",
+        "state=queued",
+        "task=support-ticket-intent",
+        "task=contract-clauses&state=failed",
+        "label=change_pin",
+        "label=nothing_of_the_kind",
+        "cause=cut_off",
+        "gold=differs",
+        "source=urgent",
+        "q=refund&label=change_pin",
+        f"upload={upload.pk}",
+        f"upload={upload.pk}&q=refund",
+    )
+    return [f"/documents/?{query}" for query in asked]
+
+
+def _report(measured: list[Measured]) -> int:
+    width = max(len(m.path) for m in measured)
+    print(f"{'page':<{width}}  {'first':>7}  {'median':>7}  {'p95':>7}  queries     kB   (ms)")
+    for m in measured:
+        mark = f"  over {m.aim} ms" if m.is_over else ""
+        print(
+            f"{m.path:<{width}}  {m.first:7.1f}  {m.median:7.1f}  {m.p95:7.1f}  {m.queries:7}  {m.kilobytes:5.1f}{mark}"
+        )
+    over = [m.path for m in measured if m.is_over]
+    print(f"{len(measured)} pages and live parts, {len(over)} over the aim{': ' + ', '.join(over) if over else ''}.")
+    return 0
+
+
+def _close() -> None:
+    from django.db import connections
+
+    connections.close_all()
+
+
+def _manage(*arguments: str) -> None:
+    command = [sys.executable, str(CHECKOUT / "manage.py"), *arguments]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
