@@ -80,6 +80,28 @@ class BatchState(Word):
         return frozenset({cls.IN_PROGRESS, cls.CANCELING, cls.ENDED, cls.INGESTED})
 
 
+class HoldKind(Word):
+    """Why an upload stands still while its task goes on."""
+
+    PERSON = "person", "Held by a person."
+    TRIAL = "trial", "Waits for the decision about a trial."
+
+
+class TrialDecision(Word):
+    """What a person decided after some documents had been tried."""
+
+    SENT = "sent", "The rest was sent."
+    DISCARDED = "discarded", "The rest was withdrawn."
+
+
+class OrderState(Word):
+    """What became of the order to send now."""
+
+    PENDING = "pending", "It can still be taken back."
+    DONE = "done", "It was carried out."
+    UNDONE = "undone", "A person took it back in time."
+
+
 class DocumentState(Word):
     QUEUED = "queued", "Waits to be sent."
     BATCHED = "batched", "Is part of a batch or of an urgent call."

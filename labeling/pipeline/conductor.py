@@ -130,7 +130,7 @@ def _waiting(settings: Configuration, closed: list[Gate]) -> DocumentQuerySet:
     if any(gate.task_id is None for gate in closed):
         return Document.objects.none()
     held_tasks = [gate.task_id for gate in closed]
-    leaders = Document.objects.leaders().waiting().filter(upload__state__in=(UploadState.READY, UploadState.DONE))
+    leaders = Document.objects.may_leave_in_time()
     if Batch.objects.requests_in_queue() >= settings.queue_limit:
         leaders = leaders.filter(way=Way.URGENT)
     return leaders.exclude(version__task__in=held_tasks)
