@@ -27,9 +27,7 @@ def ensure_gates() -> None:
         Gate.objects.get_or_create(task=task)
 
 
-def close_gate(
-    task: LabelingTask | None, *, by: str, kind: str, reason: str, until: datetime | None = None
-) -> bool:
+def close_gate(task: LabelingTask | None, *, by: str, kind: str, reason: str, until: datetime | None = None) -> bool:
     """False if it was closed already; then the first reason stays. With `until` a tick opens it then."""
     Gate.objects.get_or_create(task=task)
     closed = Gate.objects.filter(task=task, closed_at__isnull=True).update(
@@ -40,9 +38,7 @@ def close_gate(
 
 def open_gate(task: LabelingTask | None) -> bool:
     """False if it was open already."""
-    opened = Gate.objects.filter(task=task, closed_at__isnull=False).update(
-        **_OPEN
-    )
+    opened = Gate.objects.filter(task=task, closed_at__isnull=False).update(**_OPEN)
     return bool(opened)
 
 

@@ -99,8 +99,9 @@ class Moved:
 
 
 def withdraw(documents: DocumentQuerySet, *, zone: str) -> Moved:
-    """queued, labeled or failed to withdrawn; what is in flight is marked. The oldest waiting copy of a text leads from now on.
+    """queued, labeled or failed to withdrawn; what is in flight is marked.
 
+    Of a text that waits elsewhere too the oldest waiting copy leads from now on.
     `zone` is the site's: the day of money is local.
     """
     return _in_portions(_withdrawable(documents), lambda ids: _withdraw(ids, with_upload=False, zone=zone))
