@@ -1,5 +1,6 @@
 """Documents that nobody wants any more, and the way back; the book is checked after every test."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -250,7 +251,7 @@ def test_withdrawn_documents_are_in_no_export(fake: FakeApi) -> None:
 
 def test_what_is_restored_waits_for_the_next_night(fake: FakeApi) -> None:
     upload = brought_in(a_version(), texts(2), way=Way.TONIGHT)
-    Upload.objects.update(counts_from=timezone.now() - timezone.timedelta(days=2))
+    Upload.objects.update(counts_from=timezone.now() - timedelta(days=2))
     withdrawn(upload)
     restored(upload)
     assert built(now=timezone.now()) == []
