@@ -149,6 +149,17 @@ class Verdict(Word):
     LATE_TWIN = "late_twin", "It is ours and came to light after its absence had counted as proved."
 
 
+class Proof(Word):
+    """Whether the requests of a batch, rebuilt from its version and the texts, are those that were sent."""
+
+    NOT_YET = "", "Compared when its results are in."
+    DUE = "due", "A worker compares it."
+    EQUAL = "equal", "Rebuilt now, they are byte for byte what was sent."
+    DIFFERENT = "different", "Rebuilt now, they are not what was sent."
+    ERASED = "erased", "Texts of it were erased, so what was sent cannot be rebuilt."
+    NOTHING_KEPT = "nothing_kept", "When it was sent no hash of its requests was kept."
+
+
 class CanaryState(Word):
     """What one real-time call said about the params of a version."""
 

@@ -27,7 +27,20 @@ PURE = (
 )
 NO_ROWS_NO_NETWORK = ("django", "django_q", "psycopg", "anthropic", "httpx", "httpx2", "batchsite", "sandbox")
 
-STAGES = ("build", "cancel", "canary", "doubt", "ingest", "intake", "poll", "recover", "settle", "submit", "urgent")
+STAGES = (
+    "build",
+    "cancel",
+    "canary",
+    "doubt",
+    "ingest",
+    "intake",
+    "poll",
+    "prove",
+    "recover",
+    "settle",
+    "submit",
+    "urgent",
+)
 DOORS = ("labeling.views", "labeling.admin", "labeling.tasks", "labeling.management", "labeling.forms")
 MAY_NAME_A_DOOR = ("labeling.urls", "labeling.apps", "batchsite.urls", "batchsite.settings")
 READING_SIDE = ("labeling.reports", "labeling.exports")

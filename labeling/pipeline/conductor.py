@@ -18,7 +18,7 @@ from labeling.querysets import BatchQuerySet, DocumentQuerySet
 from labeling.states import BatchState, DocumentState, Lane, Outcome, UploadState, Way
 from labeling.transitions import tallies, uploads
 
-from . import build, canary, cancel, doubt, ingest, intake, poll, recover, submit, urgent
+from . import build, canary, cancel, doubt, ingest, intake, poll, prove, recover, submit, urgent
 
 LONGEST_NAP = timedelta(seconds=1)
 
@@ -52,6 +52,7 @@ def run_pass(settings: Configuration, *, ignore_hour: bool = False) -> None:
     poll.poll_due(settings, timezone.now())
     for batch in ingestible(timezone.now()):
         ingest.ingest(batch, settings)
+    prove.prove_due()
     uploads.finish()
     tallies.fold()
 
