@@ -129,7 +129,8 @@ class TaskForm(forms.Form):
     thinking = forms.ChoiceField(required=False, choices=[("", "as the model needs"), *((t, t) for t in THINKING)])
     effort = forms.ChoiceField(required=False, choices=[("", "as the model likes"), *((e, e) for e in EFFORTS)])
     priority = forms.IntegerField(required=False, initial=0, min_value=-1000, max_value=1000)
-    based_on = forms.IntegerField(required=False, widget=forms.HiddenInput)
+    based_on = forms.CharField(required=False, max_length=40, widget=forms.HiddenInput)
+    over = forms.CharField(required=False, max_length=40)
 
     models = sorted(MODELS)
 
@@ -148,7 +149,7 @@ class TaskForm(forms.Form):
                 "thinking": version.thinking,
                 "effort": version.effort,
                 "priority": version.task.priority,
-                "based_on": version.number,
+                "based_on": version.stamp,
                 "labels": version.labels,
             }
         )
@@ -185,8 +186,7 @@ class TaskForm(forms.Form):
         cleaned = super().clean() or {}
         if self.errors:
             return cleaned
-        for sentence in prompts.check(self.spec()):
-            self.add_error(None, sentence)
+        self.add_errors(prompts.check(self.spec()))
         return cleaned
 
     def spec(self) -> Spec:
@@ -202,6 +202,10 @@ class TaskForm(forms.Form):
             thinking=chosen["thinking"] or None,
             effort=chosen["effort"] or None,
         )
+
+    def add_errors(self, sentences: list[str]) -> None:
+        for sentence in sentences:
+            self.add_error(None, sentence)
 
     def _labels(self) -> list[Label]:
         """Rows of the table, then the pasted lines `name: description`."""

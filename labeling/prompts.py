@@ -66,6 +66,14 @@ class Spec:
         return hashlib.sha256(orjson.dumps(asdict(self), option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
+class SpecRefused(Exception):
+    """The spec cannot be used; `sentences` say why."""
+
+    def __init__(self, slug: str, sentences: list[str]) -> None:
+        super().__init__(f"Task {slug}: {' '.join(sentences)}")
+        self.sentences = sentences
+
+
 def params(spec: Spec, text: str) -> dict[str, Any]:
     """The params of one Messages call or of one request of a Message Batch.
 

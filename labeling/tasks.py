@@ -15,8 +15,8 @@ from django_q.tasks import async_task
 from labeling import configuration, faults, heartbeat
 from labeling import ledger as book
 from labeling.heartbeat import beating
-from labeling.models import Batch, Document, Heartbeat, LedgerCheck, Upload
-from labeling.states import BatchState, Proof, UploadState, Way
+from labeling.models import Batch, Document, Heartbeat, LabelingTaskVersion, LedgerCheck, Upload
+from labeling.states import BatchState, UploadState, Way
 from labeling.transitions import tallies, uploads
 from labeling.waking import TICKS, wake
 
@@ -52,9 +52,10 @@ def hand_out() -> int:
         *_leased(Upload.objects.filter(state=UploadState.IMPORTING), "import_upload"),
         *_leased(Batch.objects.filter(due, state=BatchState.BUILDING), "submit_batch"),
         *_leased(Batch.objects.filter(due, state=BatchState.ENDED), "ingest_batch"),
-        *_leased(Batch.objects.filter(proof=Proof.DUE), "prove_batch"),
     )
     faults.reach("hand out: leased")
+    if LabelingTaskVersion.objects.filter(moves_to__isnull=False).exists():
+        async_task("labeling.tasks.move_documents", cluster=BULK)
     for name, pk in work:
         async_task(f"labeling.tasks.{name}", pk, cluster=BULK)
     if Document.objects.may_leave(now).filter(way=Way.URGENT).exists():
@@ -96,6 +97,15 @@ def import_upload(upload_id: int) -> str:
     return f"U-{upload_id}: {'ready' if ready else 'not ready'}"
 
 
+def move_documents() -> str:
+    from labeling.pipeline import moving
+
+    with beating(BULK, "move documents to another version"):
+        moved = moving.move_waiting()
+    wake()
+    return f"{moved} documents moved"
+
+
 def submit_batch(batch_id: int) -> str:
     from labeling.pipeline import submit
 
@@ -115,16 +125,6 @@ def ingest_batch(batch_id: int) -> str:
         done = ingest.ingest(batch, configuration.load())
     Batch.objects.filter(pk=batch_id).update(lease_until=None)
     return f"{batch}: {'ingested' if done else 'not complete'}"
-
-
-def prove_batch(batch_id: int) -> str:
-    from labeling.pipeline import prove
-
-    batch = Batch.objects.select_related("version").get(pk=batch_id)
-    with beating(BULK, f"prove {batch}"):
-        proof = prove.prove(batch)
-    Batch.objects.filter(pk=batch_id).update(lease_until=None)
-    return f"{batch}: {proof}"
 
 
 def send_urgent() -> str:

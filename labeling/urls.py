@@ -3,7 +3,7 @@
 from django.urls import path, register_converter
 
 from labeling.states import FailureReason
-from labeling.views import batches, decisions, documents, downloads, house, night, savings, tasks, uploads
+from labeling.views import batches, decisions, documents, downloads, house, night, savings, tasks, uploads, versions
 
 
 class ReasonConverter:
@@ -44,9 +44,6 @@ urlpatterns = [
     path("batches/<int:pk>/", batches.batch, name="batch"),
     path("live/batches/<int:pk>", batches.batch_live, name="batch_live"),
     path("batches/<int:pk>/cancel", batches.batch_cancel, name="batch_cancel"),
-    path("batches/<int:pk>/prove", batches.batch_prove, name="batch_prove"),
-    path("batches/<int:pk>/requests.jsonl", downloads.batch_requests, name="batch_requests"),
-    path("batches/<int:pk>/results.jsonl", downloads.batch_results, name="batch_results"),
     path("decisions/", decisions.decisions, name="decisions"),
     path("live/decisions", decisions.decisions_live, name="decisions_live"),
     path("decisions/<slug:slug>/<reason:reason>/retry", decisions.retry, name="decision_retry"),
@@ -60,6 +57,10 @@ urlpatterns = [
     path("tasks/<slug:slug>/pause", tasks.task_pause, name="task_pause"),
     path("tasks/<slug:slug>/resume", tasks.task_resume, name="task_resume"),
     path("tasks/<slug:slug>/labels.<str:form>", downloads.task_labels, name="task_labels"),
+    path("tasks/<slug:slug>/move", versions.task_move, name="task_move"),
+    path("tasks/<slug:slug>/versions/<int:number>/use/", versions.version_use, name="version_use"),
+    path("tasks/<slug:slug>/versions/<int:number>/put-in-use", versions.version_put_in_use, name="version_put_in_use"),
+    path("tasks/<slug:slug>/versions/<int:number>/discard", versions.version_discard, name="version_discard"),
     path("activity/", house.activity, name="activity"),
     path("settings/", house.settings, name="settings"),
     path("theme", house.theme, name="theme"),

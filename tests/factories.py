@@ -51,8 +51,11 @@ def make_task(**columns: Any) -> LabelingTask:
     return LabelingTask.objects.create(**{"slug": slug, "name": slug.replace("-", " ").capitalize(), **columns})
 
 
-def make_version(task: LabelingTask | None = None, *, in_use: bool = True, **columns: Any) -> LabelingTaskVersion:
-    """The next version of a task: classify with the labels red, green and blue."""
+def make_version(
+    task: LabelingTask | None = None, *, in_use: bool = True, draft: bool = False, **columns: Any
+) -> LabelingTaskVersion:
+    """The next version of a task: classify with the labels red, green and blue; a draft was never in use."""
+    in_use = in_use and not draft
     task = task or make_task()
     number = columns.pop("number", None) or task.versions.count() + 1
     defaults: dict[str, Any] = {
@@ -61,6 +64,7 @@ def make_version(task: LabelingTask | None = None, *, in_use: bool = True, **col
         "labels": [{"name": name, "description": ""} for name in ("red", "green", "blue")],
         "model": MODEL,
         "max_tokens": 256,
+        "first_in_use_at": None if draft else timezone.now(),
     }
     version = LabelingTaskVersion(task=task, number=number, **{**defaults, **columns})
     version.fingerprint = version.fingerprint or version.spec.fingerprint()

@@ -16,6 +16,8 @@ class LabelingTask(models.Model):
     version_in_use = models.ForeignKey(
         "LabelingTaskVersion", on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
+    in_use_since = models.DateTimeField(null=True, blank=True, help_text="When the version was put in use")
+    in_use_by = models.CharField(max_length=150, blank=True, db_default="")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -23,6 +25,11 @@ class LabelingTask(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def draft(self) -> "LabelingTaskVersion | None":
+        """The one open draft."""
+        return self.versions.filter(first_in_use_at=None, set_aside_at=None).select_related("task").first()
 
 
 class Canary(models.Model):
@@ -52,10 +59,11 @@ class Canary(models.Model):
 
 
 class LabelingTaskVersion(models.Model):
-    """A frozen wording of a task. Documents, requests and results point at the version they used.
+    """A wording of a task. Documents, requests and results point at the version they used.
 
-    The content is never updated: a change is a new row, so that every result can be read beside
-    the words that brought it.
+    A version that was never in use is a draft, and a task has at most one that is open. Until somebody
+    uses it, a draft may be saved over; a used version is never changed, so that every result can be read
+    beside the words that brought it.
     """
 
     task = models.ForeignKey(LabelingTask, on_delete=models.PROTECT, related_name="versions")
@@ -69,17 +77,54 @@ class LabelingTaskVersion(models.Model):
     thinking = models.CharField(max_length=20, blank=True)
     effort = models.CharField(max_length=10, blank=True)
     fingerprint = models.CharField(max_length=64, help_text="SHA-256 of the content, to know an unchanged file")
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(auto_now_add=True, help_text="When it was last saved")
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    revision = models.PositiveIntegerField(db_default=1, help_text="How often it was saved")
+    first_in_use_at = models.DateTimeField(null=True, blank=True, help_text="Empty: it was never in use")
+    set_aside_at = models.DateTimeField(null=True, blank=True, help_text="A draft that was discarded or replaced")
+    set_aside_by = models.CharField(max_length=150, blank=True, db_default="")
+    moves_to = models.ForeignKey(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="What waits under this version is being moved there, and does not leave meanwhile",
     )
 
     class Meta:
         ordering = ("task", "-number")
-        constraints = (models.UniqueConstraint(fields=("task", "number"), name="version_number_once_per_task"),)
+        constraints = (
+            models.UniqueConstraint(fields=("task", "number"), name="version_number_once_per_task"),
+            models.UniqueConstraint(
+                fields=("task",),
+                name="version_one_open_draft_per_task",
+                condition=models.Q(first_in_use_at__isnull=True, set_aside_at__isnull=True),
+            ),
+            models.CheckConstraint(
+                condition=models.Q(first_in_use_at__isnull=True) | models.Q(set_aside_at__isnull=True),
+                name="version_in_use_is_not_set_aside",
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.task.name} v{self.number}"
+
+    @property
+    def is_draft(self) -> bool:
+        """Open for changes: never in use, and not set aside."""
+        return self.first_in_use_at is None and self.set_aside_at is None
+
+    @property
+    def stamp(self) -> str:
+        """Says which saving of which version somebody has seen."""
+        return f"{self.number}.{self.revision}"
+
+    @property
+    def saved_by(self) -> str:
+        return self.created_by.get_username() if self.created_by else "a command"
 
     @property
     def spec(self) -> Spec:

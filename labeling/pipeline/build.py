@@ -6,11 +6,11 @@ from datetime import datetime
 from itertools import groupby
 
 from django.db import connection, transaction
-from django.db.models import Count, Sum
+from django.db.models import Count, Q, Sum
 
 from labeling import bodies, counts, custom_ids, faults, nights, shares
 from labeling.configuration import Configuration, installation
-from labeling.models import Batch, Document, DocumentTally, Gate, LabelingTaskVersion, Night, Upload
+from labeling.models import Batch, Document, DocumentTally, Gate, LabelingTaskVersion, Night
 from labeling.querysets import DocumentQuerySet
 from labeling.states import BatchState, DocumentState, Way
 from labeling.transitions import batches, documents
@@ -48,9 +48,10 @@ def _night_in_force(settings: Configuration, now: datetime) -> Night:
 
 
 def _versions_waiting(way: Way, settings: Configuration, now: datetime) -> list[LabelingTaskVersion]:
-    """Versions with queued documents, the most urgent task first; not behind a closed gate, not before their canary."""
+    """Versions with queued documents, the most urgent task first; not behind a closed gate, not before their canary,
+    not while their documents move to another version."""
     waiting = (
-        DocumentTally.objects.filter(state=DocumentState.QUEUED, way=way, upload__in=Upload.objects.going_out())
+        DocumentTally.objects.filter(state=DocumentState.QUEUED, way=way)
         .values("version_id")
         .annotate(documents=Sum("documents"))
         .filter(documents__gt=0)
@@ -58,7 +59,7 @@ def _versions_waiting(way: Way, settings: Configuration, now: datetime) -> list[
     if Gate.objects.filter(task=None, closed_at__isnull=False).exists():
         return []
     return list(
-        LabelingTaskVersion.objects.filter(pk__in=[row["version_id"] for row in waiting])
+        LabelingTaskVersion.objects.filter(pk__in=[row["version_id"] for row in waiting], moves_to=None)
         .exclude(task__gate__closed_at__isnull=False)
         .exclude(pk__in=counts.unproved_versions(now) if settings.canary else ())
         .select_related("task")
@@ -94,7 +95,9 @@ def _fair_shares(
 def _due(way: Way, now: datetime, night: Night | None) -> DocumentQuerySet:
     due = Document.objects.may_leave(now).filter(way=way)
     if night:
-        due = due.due_at(night.due_at)
+        due = due.filter(
+            Q(queued_at__lte=night.due_at) | Q(queued_at__isnull=True, upload__counts_from__lte=night.due_at)
+        )
     return due
 
 

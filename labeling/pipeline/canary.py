@@ -60,7 +60,9 @@ def _read(canary: Canary, now: datetime) -> None:
     """
     is_on_its_way = _is_on_its_way(canary)
     request = (
-        Request.objects.filter(document=canary.document_id, lane=Lane.URGENT, created_at__gte=canary.sent_at)
+        Request.objects.filter(
+            document=canary.document_id, version=canary.version, lane=Lane.URGENT, created_at__gte=canary.sent_at
+        )
         .exclude(outcome__in=(Outcome.OPEN, Outcome.NOT_SENT))
         .order_by("-pk")
         .first()
@@ -78,7 +80,8 @@ def _read(canary: Canary, now: datetime) -> None:
 
 
 def _is_on_its_way(canary: Canary) -> bool:
-    document = Document.objects.filter(pk=canary.document_id, way=Way.URGENT)
+    """Under its own version: a document that moved to another proves nothing of this one."""
+    document = Document.objects.filter(pk=canary.document_id, version=canary.version, way=Way.URGENT)
     return document.filter(state__in=(DocumentState.QUEUED, DocumentState.BATCHED)).exists()
 
 

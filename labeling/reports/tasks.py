@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 from django.db.models import Count, Sum
 from django.utils import timezone
 
 from labeling import counts
 from labeling.models import DocumentTally, LabelingTask, LabelingTaskVersion, ModelPrice, SpendTally
+from labeling.reports.versions import what_waits
 from labeling.states import DocumentState
 
 
@@ -37,6 +39,9 @@ class TaskView:
     versions: Sequence[VersionLine]
     price: ModelPrice | None
     waiting_on_old: int
+    is_moving: bool
+    move_usd: Decimal | None
+    """About what those that wait with earlier versions would cost with the one in use."""
 
 
 def task_lines() -> list[TaskLine]:
@@ -50,12 +55,9 @@ def task_lines() -> list[TaskLine]:
 
 def task_view(task: LabelingTask) -> TaskView:
     documents: dict[int, int] = {}
-    waiting: dict[int, int] = {}
-    tallies = DocumentTally.objects.filter(version__task=task).order_by().values_list("version_id", "state")
-    for version_id, state, n in tallies.annotate(n=Sum("documents")):
+    tallies = DocumentTally.objects.filter(version__task=task).order_by().values_list("version_id")
+    for version_id, n in tallies.annotate(n=Sum("documents")):
         documents[version_id] = documents.get(version_id, 0) + int(n)
-        if state == DocumentState.QUEUED:
-            waiting[version_id] = waiting.get(version_id, 0) + int(n)
     answers = {
         version_id: (int(results), int(usable))
         for version_id, results, usable in SpendTally.objects.filter(version__task=task)
@@ -65,6 +67,7 @@ def task_view(task: LabelingTask) -> TaskView:
     }
     versions = task.versions.select_related("created_by").order_by("-number")[:50]
     in_use = task.version_in_use
+    waits = what_waits(in_use) if in_use else None
     return TaskView(
         task=task,
         states=counts.documents_by_state(task_id=task.pk),
@@ -72,7 +75,9 @@ def task_view(task: LabelingTask) -> TaskView:
             VersionLine(version, documents.get(version.pk, 0), *answers.get(version.pk, (0, 0))) for version in versions
         ],
         price=price_in_effect(in_use.model) if in_use else None,
-        waiting_on_old=sum(n for version_id, n in waiting.items() if in_use is None or version_id != in_use.pk),
+        waiting_on_old=waits.documents if waits else 0,
+        is_moving=task.versions.filter(moves_to__isnull=False).exists(),
+        move_usd=waits.usd_after if waits else None,
     )
 
 

@@ -17,6 +17,7 @@ from labeling.files import JsonValue, RefusedRow, Row
 from labeling.models import Upload
 
 from .documents import let_heirs_take_over
+from .locking import lock_tasks_of_versions
 
 _CREATE_INCOMING = """
     CREATE TEMPORARY TABLE IF NOT EXISTS incoming (
@@ -35,9 +36,7 @@ _COPIES = """
     INSERT INTO labeling_document
         (id, upload_id, version_id, row_number, sha256, encoded_bytes, way, leader_id, state, failure_reason, result_id)
     SELECT i.id, %(upload)s, %(version)s, i.row_number, i.sha256, i.encoded_bytes, %(way)s, l.id,
-        CASE WHEN 'labeled' IN (l.state, l.withdrawn_from) THEN 'labeled'
-            WHEN 'failed' IN (l.state, l.withdrawn_from) THEN 'failed' ELSE 'queued' END,
-        l.failure_reason, l.result_id
+        CASE WHEN l.state IN ('labeled', 'failed') THEN l.state ELSE 'queued' END, l.failure_reason, l.result_id
     FROM incoming i
     JOIN labeling_document l ON l.version_id = %(version)s AND l.sha256 = i.sha256 AND l.leader_id IS NULL
     WHERE NOT EXISTS (SELECT 1 FROM labeling_document d WHERE d.id = i.id)
@@ -92,6 +91,9 @@ def store_rows(upload: Upload, rows: Sequence[Incoming], refused: Sequence[Refus
     Raises ImportTaken, and stores nothing, if the upload moved on since `upload` was read.
     """
     with transaction.atomic(), connection.cursor() as cursor:
+        lock_tasks_of_versions([upload.version_id])
+        # Its documents may have moved to another version meanwhile; the rest follows them.
+        upload.refresh_from_db(fields=["version"])
         ids = _reserve_ids(len(rows))
         cursor.execute(_CREATE_INCOMING)
         cursor.execute("DELETE FROM incoming")
@@ -150,11 +152,9 @@ def follow_settled_leaders() -> int:
         cursor.execute(
             """
             UPDATE labeling_document c
-            SET state = CASE l.state WHEN 'withdrawn' THEN l.withdrawn_from ELSE l.state END,
-                result_id = l.result_id, failure_reason = l.failure_reason
+            SET state = l.state, result_id = l.result_id, failure_reason = l.failure_reason
             FROM labeling_document l
-            WHERE c.leader_id = l.id AND c.state = 'queued'
-                AND (l.state IN ('labeled', 'failed') OR l.withdrawn_from = 'labeled')
+            WHERE c.leader_id = l.id AND c.state = 'queued' AND l.state IN ('labeled', 'failed')
             """
         )
         return int(cursor.rowcount)

@@ -1,4 +1,4 @@
-"""Labeling tasks: what is asked of the model, in versions; an edit makes the next one."""
+"""Labeling tasks: what is asked of the model, in versions; an edit makes a draft."""
 
 import json
 from typing import Any
@@ -11,12 +11,14 @@ from django.urls import reverse
 from labeling import prompts
 from labeling.forms import ReasonForm, TaskForm
 from labeling.models import LabelingTask, LabelingTaskVersion
-from labeling.pipeline import pausing
-from labeling.pipeline.define import Defined, Definition, SpecRefused, define
+from labeling.pipeline import drafts, pausing
+from labeling.pipeline.define import Definition, SpecRefused, define
+from labeling.pipeline.drafts import Saved, Stale
 from labeling.reports import tasks as report
 from labeling.states import Kind
 from labeling.waking import wake
 
+from . import versions
 from .door import WebRequest, command, form_page, page
 from .live import leave
 
@@ -34,6 +36,7 @@ def task(request: WebRequest, slug: str) -> HttpResponseBase:
         "task": found,
         "seen": report.task_view(found),
         "version": version,
+        "draft": found.draft,
         "schema": _schema_text(version.schema) if version and version.schema else "",
         "prefix": prompts.prefix(version.spec) if version else "",
         "gate": getattr(found, "gate", None),
@@ -48,25 +51,23 @@ def task_new(request: WebRequest) -> HttpResponseBase:
     if request.method == "POST" and form.is_valid():
         if LabelingTask.objects.filter(slug=form.cleaned_data["slug"]).exists():
             form.add_error("slug", "A task with this short name exists already: open it and edit it there.")
-        elif saved := _save(request, form):
-            return saved
+        elif made := _make(request, form):
+            return made
     return _form(request, form, None)
 
 
 @form_page()
 def task_edit(request: WebRequest, slug: str) -> HttpResponseBase:
+    """The open draft, or the version in use to begin one with."""
     found = _find(slug)
-    version = found.version_in_use
     if request.method != "POST":
-        return _form(request, TaskForm.of_version(version) if version else TaskForm(initial={"slug": slug}), found)
+        base = drafts.base_of(found)
+        return _form(request, TaskForm.of_version(base) if base else TaskForm(initial={"slug": slug}), found)
     posted = request.POST.copy()
     posted["slug"] = slug
     form = TaskForm(posted)
-    if form.is_valid():
-        if version and form.cleaned_data["based_on"] != version.number:
-            form.add_error(None, _stale(version))
-        elif saved := _save(request, form):
-            return saved
+    if form.is_valid() and (saved := _save_draft(request, form, found)):
+        return saved
     return _form(request, form, found)
 
 
@@ -106,10 +107,14 @@ def _version(task: LabelingTask, number: str | None) -> LabelingTaskVersion | No
     return get_object_or_404(task.versions, number=int(number))
 
 
-def _form(request: WebRequest, form: TaskForm, task: LabelingTask | None) -> HttpResponseBase:
+def _form(
+    request: WebRequest, form: TaskForm, task: LabelingTask | None, newest: LabelingTaskVersion | None = None
+) -> HttpResponseBase:
     context = {
         "form": form,
         "task": task,
+        "draft": task.draft if task else None,
+        "newest": newest,
         "kinds": list(Kind),
         "label_rows": form.label_rows(),
         "schema_text": form["schema"].value() or "",
@@ -117,38 +122,44 @@ def _form(request: WebRequest, form: TaskForm, task: LabelingTask | None) -> Htt
     return render(request, "tasks/form.html", context, status=422 if form.is_bound and form.errors else 200)
 
 
-def _save(request: WebRequest, form: TaskForm) -> HttpResponseBase | None:
-    """Where the saved task is; None when it cannot be used, and then the form says why."""
+def _make(request: WebRequest, form: TaskForm) -> HttpResponseBase | None:
+    """Where the new task is, its first version in use; None when it cannot be used, and then the form says why."""
     chosen = form.cleaned_data
     definition = Definition(chosen["slug"], chosen["name"], form.spec(), chosen["priority"] or 0)
     try:
-        saved = define(definition, by=request.user)
+        made = define(definition, by=request.user)
     except SpecRefused as refusal:
-        for sentence in refusal.sentences:
-            form.add_error(None, sentence)
+        form.add_errors(refusal.sentences)
         return None
-    old = (
-        f" {saved.waiting_on_old:,} documents that wait keep the version they came in with."
-        if saved.waiting_on_old
-        else ""
-    )
-    said = (
-        f"{saved.version} is in use."
-        if saved.what is not Defined.UNCHANGED
-        else "Nothing to save: it says the same as before."
-    )
-    messages.success(request, said + old)
+    messages.success(request, f"{made.version} is in use.")
     return redirect("task", chosen["slug"])
+
+
+def _save_draft(request: WebRequest, form: TaskForm, task: LabelingTask) -> HttpResponseBase | None:
+    """Where the draft is; None when it was refused, and then the form says why and still has what was typed."""
+    chosen = form.cleaned_data
+    try:
+        saved = drafts.save(
+            task,
+            form.spec(),
+            name=chosen["name"],
+            priority=chosen["priority"] or 0,
+            based_on=chosen["over"] or chosen["based_on"],
+            by=request.user,
+        )
+    except SpecRefused as refusal:
+        form.add_errors(refusal.sentences)
+        return None
+    except Stale as stale:
+        form.add_error(None, f"{versions.who_was_first(stale)} Yours is still here, not saved.")
+        return _form(request, form, task, stale.newest)
+    words = {
+        Saved.UNCHANGED: "Nothing to save: it says the same as before.",
+        Saved.REPLACED: f"Saved as the draft v{saved.version.number}; the one before was tried and keeps its words.",
+    }
+    messages.success(request, words.get(saved.what, f"The draft v{saved.version.number} is saved; it is not in use."))
+    return redirect(f"{_url(task.slug)}?version={saved.version.number}")
 
 
 def _schema_text(schema: dict[str, Any]) -> str:
     return json.dumps(schema, indent=2, ensure_ascii=False)
-
-
-def _stale(version: LabelingTaskVersion) -> str:
-    """A stale edit is refused with who saved what."""
-    who = version.created_by.get_username() if version.created_by else "A command"
-    return (
-        f"Not saved: {who} saved version {version.number} at {version.created_at:%H:%M} UTC while you were editing. "
-        "Open the task again in another tab and put your change on top of it."
-    )

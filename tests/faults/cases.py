@@ -147,7 +147,7 @@ _STRAIGHT = (
     *("ingest: stream open", "ingest: line read", "ingest: line read@7", "results: settled", "results: committed"),
     *("results: committed@2", "ingest: chunk stored", "ingest: downloaded", "ingest: lacking ended"),
     *("batch ingested: moving", "batch ingested: moved", "tallies: folding", "tallies: folded"),
-    *("recover: calls ended", "prove: compared"),
+    *("recover: calls ended",),
 )
 _NEVER_ARRIVED = (
     *("batch unknown: moving", "batch unknown: moved", "doubt: listed", "doubt: candidates noted"),
@@ -213,6 +213,9 @@ def kills() -> Iterator[Case]:
         yield Case(f"canary, {place}", "canary", (killed_at(place),), at_most_once)
     for place in ("canary: failing", "canary: decided"):
         yield Case(f"failing, {place}", "canary that fails", (killed_at(place),), held_by_its_canary, ending=1)
+    for place in ("move: moving", "move: moved"):
+        steps = (killed_at(place, "-m", "tests.faults.person", "move"),)
+        yield Case(place, "three batches", steps, every_document_once)
     steps = (killed_at("hand out: leased", "-m", "tests.faults.person", "tick"),)
     yield Case("hand out: leased", "three batches", steps, every_document_once)
 

@@ -1,12 +1,14 @@
 """What a person or a worker does in a process of its own.
 
 python -m tests.faults.person cancel           a person cancels every batch
+python -m tests.faults.person move             a person puts another version in use, and what waits moves to it
 python -m tests.faults.person tick             one tick in this process
 python -m tests.faults.person deliver TIMES    ticks go to the clusters, each so many times, until nothing waits
 """
 
 import sys
 import time
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import django
@@ -24,6 +26,8 @@ def main(what: str, *arguments: str) -> int:
         tasks.tick()
     elif what == "cancel":
         cancel()
+    elif what == "move":
+        move()
     elif what == "deliver":
         return deliver(int(arguments[0]))
     else:
@@ -38,6 +42,18 @@ def cancel() -> None:
 
     for batch in Batch.objects.filter(state__in=(BatchState.BUILDING, BatchState.IN_PROGRESS)):
         request_cancel(batch, by="a person", withdraw=False)
+
+
+def move() -> None:
+    from labeling.models import LabelingTask
+    from labeling.pipeline import drafts
+
+    task = LabelingTask.objects.select_related("version_in_use").get()
+    before = task.version_in_use
+    assert before
+    spec = replace(before.spec, instructions="Say which color it is.")
+    saved = drafts.save(task, spec, name=task.name, priority=0, based_on=before.stamp, by="a person")
+    drafts.put_in_use(task, saved.version, seen=saved.version.stamp, seen_in_use=before.stamp, move=True, by="a person")
 
 
 def deliver(times: int) -> int:

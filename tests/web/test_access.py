@@ -22,8 +22,6 @@ PAGES: Kwargs = {
     "document": {"pk": 900_001},
     "batches": {},
     "batch": {"pk": 900_001},
-    "batch_requests": {"pk": 900_001},
-    "batch_results": {"pk": 900_001},
     "decisions": {},
     "savings": {},
     "savings_csv": {},
@@ -40,7 +38,8 @@ LIVE: Kwargs = {
     "batch_live": {"pk": 900_001},
     "decisions_live": {},
 }
-OPERATOR_PAGES: Kwargs = {"upload_new": {}, "task_new": {}, "task_edit": {"slug": "colors"}}
+DRAFT: dict[str, Any] = {"slug": "colors", "number": 2}
+OPERATOR_PAGES: Kwargs = {"upload_new": {}, "task_new": {}, "task_edit": {"slug": "colors"}, "version_use": DRAFT}
 ADMIN_PAGES: Kwargs = {"settings": {}}
 CAUSE: dict[str, Any] = {"slug": "colors", "reason": FailureReason.NOT_A_LABEL}
 COMMANDS: Kwargs = {
@@ -51,11 +50,13 @@ COMMANDS: Kwargs = {
     "upload_discard": {"pk": 900_001},
     "upload_way": {"pk": 900_001},
     "batch_cancel": {"pk": 900_001},
-    "batch_prove": {"pk": 900_001},
     "decision_retry": CAUSE,
     "decision_close": CAUSE,
     "task_pause": {"slug": "colors"},
     "task_resume": {"slug": "colors"},
+    "task_move": {"slug": "colors"},
+    "version_put_in_use": DRAFT,
+    "version_discard": DRAFT,
 }
 OPEN = {"theme", "workers_health"}
 
@@ -64,6 +65,7 @@ OPEN = {"theme", "workers_health"}
 def house(db: None) -> None:
     """One of everything, with the ids that the addresses above name."""
     version = make_version(make_task(slug="colors"))
+    make_version(version.task, draft=True)
     upload = make_upload(version, pk=900_001)
     batch = make_batch(version, pk=900_001)
     labeled = make_document(upload, pk=900_001, text="a red thing")

@@ -57,26 +57,6 @@ def test_what_was_typed_is_still_there_after_a_refusal(operator: Client) -> None
     assert 'value="claude-haiku-4-5"' in html
 
 
-def test_an_edit_makes_the_next_version_and_an_unchanged_one_does_not(operator: Client) -> None:
-    operator.post("/tasks/new/", TASK)
-    operator.post("/tasks/colors/edit/", {**TASK, "based_on": "1"})
-    assert LabelingTask.objects.get().versions.count() == 1
-    operator.post("/tasks/colors/edit/", {**TASK, "instructions": "Say the color.", "based_on": "1"})
-    task = LabelingTask.objects.get()
-    assert task.version_in_use
-    assert task.version_in_use.number == 2
-    assert "Say the color." in see(operator, "/tasks/colors/")
-    assert "Name the color." in see(operator, "/tasks/colors/?version=1")
-
-
-def test_a_stale_edit_is_refused_with_who_saved_what(operator: Client, admin: Client) -> None:
-    operator.post("/tasks/new/", TASK)
-    admin.post("/tasks/colors/edit/", {**TASK, "instructions": "First.", "based_on": "1"})
-    response = operator.post("/tasks/colors/edit/", {**TASK, "instructions": "Second.", "based_on": "1"})
-    assert "admin-person saved version 2" in words(response.content)
-    assert LabelingTask.objects.get().versions.count() == 2
-
-
 def test_a_task_with_a_slug_of_another_is_not_overwritten(operator: Client) -> None:
     operator.post("/tasks/new/", TASK)
     response = operator.post("/tasks/new/", {**TASK, "instructions": "Other."})

@@ -1,0 +1,26 @@
+"""The lock of a labeling task, held to the end of the transaction."""
+
+from collections.abc import Sequence
+
+from django.db import connection
+
+_TASK = "hashtextextended('nightshift task ' || {task}, 0)"
+
+
+def lock_task_alone(task_id: int) -> None:
+    """Nobody else adds, or moves, documents of the task meanwhile."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT pg_advisory_xact_lock({_TASK.format(task='%s::text')})", [task_id])
+
+
+def lock_tasks_of_versions(version_ids: Sequence[int]) -> None:
+    """Shared: many add documents at the same time, while nobody moves any."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            SELECT pg_advisory_xact_lock_shared({_TASK.format(task="task_id::text")}) FROM (
+                SELECT DISTINCT task_id FROM labeling_labelingtaskversion WHERE id = ANY(%s) ORDER BY task_id
+            ) AS tasks
+            """,
+            [list(version_ids)],
+        )
