@@ -39,6 +39,7 @@ PLACES = frozenset(
         *("recover: calls ended", "doubt: listed", "doubt: candidates noted", "doubt: lines read"),
         *("doubt: deciding", "doubt: decided", "doubt: declaring absent", "doubt: declared absent"),
         *("cancel: wished", "cancel: asking", "cancel: answered"),
+        *("prove: compared",),
         *("move: moving", "move: moved"),
         *("tallies: folding", "tallies: folded", "hand out: leased"),
         *(

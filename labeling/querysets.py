@@ -6,13 +6,27 @@ from typing import TYPE_CHECKING
 from django.db import models
 from django.db.models import Q, Sum
 
-from labeling.states import BatchState, DocumentState, UploadState
+from labeling.states import BatchState, DocumentState, HoldKind, UploadState
 
 if TYPE_CHECKING:
-    from labeling.models import Batch, Document  # noqa: F401  named in quotes
+    from labeling.models import Batch, Document, Upload  # noqa: F401  named in quotes
 
 MOST_UNFINISHED_TRIES = 5
 """Work on a batch that ended its worker this often stands still until a person looks."""
+
+
+MAY_LEAVE = """
+    d.state = 'queued' AND d.leader_id IS NULL AND (d.not_before IS NULL OR d.not_before <= %(now)s)
+    AND u.state IN ('ready', 'done') AND (u.hold_kind = '' OR (u.hold_kind = 'trial' AND EXISTS (
+        SELECT 1 FROM labeling_trialdocument tried WHERE tried.document_id = d.id)))
+"""
+"""Who may leave, for the claims: document d of upload u. `DocumentQuerySet.may_leave` asks the same; gates and
+money are asked by each claim. This is the one place where a new reason to stay belongs."""
+
+COUNTS_FROM = "GREATEST(d.queued_at, u.counts_from)"
+"""A night that is due at or after this instant takes the document; a release or a restore moves it on."""
+
+_GOES_OUT = (UploadState.READY, UploadState.DONE)
 
 
 class DocumentQuerySet(models.QuerySet["Document"]):
@@ -23,16 +37,33 @@ class DocumentQuerySet(models.QuerySet["Document"]):
         return self.filter(state=DocumentState.QUEUED)
 
     def may_leave(self, now: datetime) -> "DocumentQuerySet":
-        """Queued leaders whose upload is whole and whose back-off is over; the way decides the rest."""
-        return self.leaders().filter(
-            Q(not_before__isnull=True) | Q(not_before__lte=now),
-            state=DocumentState.QUEUED,
-            upload__state__in=(UploadState.READY, UploadState.DONE),
-        )
+        """Queued leaders whose upload is whole and not held, and whose back-off is over; the way decides the rest.
+
+        The same as MAY_LEAVE.
+        """
+        return self.may_leave_in_time().filter(Q(not_before__isnull=True) | Q(not_before__lte=now))
+
+    def may_leave_in_time(self) -> "DocumentQuerySet":
+        """The same, whenever their back-off is over: what leaves without anybody's help."""
+        let_through = Q(upload__hold_kind="") | Q(upload__hold_kind=HoldKind.TRIAL, trialdocument__isnull=False)
+        return self.leaders().waiting().filter(let_through, upload__state__in=_GOES_OUT)
+
+    def due_at(self, night: datetime) -> "DocumentQuerySet":
+        """What a night that was due at this instant takes; the same as COUNTS_FROM."""
+        return self.filter(Q(queued_at__isnull=True) | Q(queued_at__lte=night), upload__counts_from__lte=night)
 
     def need_a_person(self) -> "DocumentQuerySet":
         """Failed and not closed."""
         return self.filter(state=DocumentState.FAILED, closed_at__isnull=True)
+
+
+class UploadQuerySet(models.QuerySet["Upload"]):
+    def held(self) -> "UploadQuerySet":
+        return self.filter(hold_kind__gt="")
+
+    def going_out(self) -> "UploadQuerySet":
+        """Whole, and not held as a whole: of a trial's upload some documents may go."""
+        return self.filter(state__in=_GOES_OUT).exclude(hold_kind=HoldKind.PERSON)
 
 
 class BatchQuerySet(models.QuerySet["Batch"]):

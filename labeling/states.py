@@ -87,6 +87,28 @@ class BatchState(Word):
         return frozenset({cls.IN_PROGRESS, cls.CANCELING, cls.ENDED, cls.INGESTED})
 
 
+class HoldKind(Word):
+    """Why an upload stands still while its task goes on."""
+
+    PERSON = "person", "Held by a person."
+    TRIAL = "trial", "Waits for the decision about a trial."
+
+
+class TrialDecision(Word):
+    """What a person decided after some documents had been tried."""
+
+    SENT = "sent", "The rest was sent."
+    DISCARDED = "discarded", "The rest was withdrawn."
+
+
+class OrderState(Word):
+    """What became of the order to send now."""
+
+    PENDING = "pending", "It can still be taken back."
+    DONE = "done", "It was carried out."
+    UNDONE = "undone", "A person took it back in time."
+
+
 class DocumentState(Word):
     QUEUED = "queued", "Waits to be sent."
     BATCHED = "batched", "Is part of a batch or of an urgent call."
@@ -132,6 +154,17 @@ class Verdict(Word):
     OURS = "ours", "A result line carries our token; it was adopted."
     ANOTHERS = "anothers", "A result line carries another token; it was struck off."
     LATE_TWIN = "late_twin", "It is ours and came to light after its absence had counted as proved."
+
+
+class Proof(Word):
+    """Whether the requests of a batch, rebuilt from its version and the texts, are those that were sent."""
+
+    NOT_YET = "", "Compared when its results are in."
+    DUE = "due", "A worker compares it."
+    EQUAL = "equal", "Rebuilt now, they are byte for byte what was sent."
+    DIFFERENT = "different", "Rebuilt now, they are not what was sent."
+    ERASED = "erased", "Texts of it were erased, so what was sent cannot be rebuilt."
+    NOTHING_KEPT = "nothing_kept", "When it was sent no hash of its requests was kept."
 
 
 class CanaryState(Word):

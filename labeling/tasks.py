@@ -16,7 +16,7 @@ from labeling import configuration, faults, heartbeat
 from labeling import ledger as book
 from labeling.heartbeat import beating
 from labeling.models import Batch, Document, Heartbeat, LabelingTaskVersion, LedgerCheck, Upload
-from labeling.states import BatchState, UploadState, Way
+from labeling.states import BatchState, Proof, UploadState, Way
 from labeling.transitions import tallies, uploads
 from labeling.waking import TICKS, wake
 
@@ -52,6 +52,7 @@ def hand_out() -> int:
         *_leased(Upload.objects.filter(state=UploadState.IMPORTING), "import_upload"),
         *_leased(Batch.objects.filter(due, state=BatchState.BUILDING), "submit_batch"),
         *_leased(Batch.objects.filter(due, state=BatchState.ENDED), "ingest_batch"),
+        *_leased(Batch.objects.filter(proof=Proof.DUE), "prove_batch"),
     )
     faults.reach("hand out: leased")
     if LabelingTaskVersion.objects.filter(moves_to__isnull=False).exists():
@@ -125,6 +126,16 @@ def ingest_batch(batch_id: int) -> str:
         done = ingest.ingest(batch, configuration.load())
     Batch.objects.filter(pk=batch_id).update(lease_until=None)
     return f"{batch}: {'ingested' if done else 'not complete'}"
+
+
+def prove_batch(batch_id: int) -> str:
+    from labeling.pipeline import prove
+
+    batch = Batch.objects.select_related("version").get(pk=batch_id)
+    with beating(BULK, f"prove {batch}"):
+        proof = prove.prove(batch)
+    Batch.objects.filter(pk=batch_id).update(lease_until=None)
+    return f"{batch}: {proof}"
 
 
 def send_urgent() -> str:

@@ -28,8 +28,19 @@ PURE = (
 NO_ROWS_NO_NETWORK = ("django", "django_q", "psycopg", "anthropic", "httpx", "httpx2", "batchsite", "sandbox")
 
 STAGES = (
-    *("build", "cancel", "canary", "doubt", "ingest", "intake", "moving", "poll", "recover", "settle", "submit"),
-    *("urgent",),
+    "build",
+    "cancel",
+    "canary",
+    "doubt",
+    "ingest",
+    "intake",
+    "moving",
+    "poll",
+    "prove",
+    "recover",
+    "settle",
+    "submit",
+    "urgent",
 )
 DOORS = ("labeling.views", "labeling.admin", "labeling.tasks", "labeling.management", "labeling.forms")
 MAY_NAME_A_DOOR = ("labeling.urls", "labeling.apps", "batchsite.urls", "batchsite.settings")

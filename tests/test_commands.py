@@ -26,12 +26,12 @@ from batchsite.sandbox import ensure_sandbox, is_answering
 from labeling import store, tasks
 from labeling.batch_api import Fault
 from labeling.management.commands import run_pipeline
-from labeling.models import Batch, Document, Heartbeat, LabelingTask, Upload
+from labeling.models import Batch, Document, DocumentText, Heartbeat, LabelingTask, Upload
 from labeling.pipeline import conductor, intake
 from labeling.states import BatchState, DocumentState, UploadState, Way
 from tests.fake_api import FakeApi
 from tests.pipeline.conftest import House, db, fake, house, quick_commits, transactional_db  # noqa: F401  fixtures
-from tests.pipeline.story import a_version, brought_in, built, states
+from tests.pipeline.story import a_version, brought_in, built, played, states
 
 pytestmark = pytest.mark.usefixtures("house")
 
@@ -521,6 +521,22 @@ def test_status_has_the_numbers_that_other_programs_read(console: Console) -> No
     assert set(numbers["ledger"][0]) == {"name", "left", "right", "holds"}
     assert set(numbers["cluster"]) >= {"alive", "last_beat"}
     assert "The book balances." in console("status").err
+
+
+def test_what_was_sent_is_compared_by_a_command(console: Console, fake: FakeApi) -> None:
+    brought_in(a_version(), ["a", "b"])
+    (batch,) = played(fake)
+    outcome = console("verify_batch", str(batch))
+    assert outcome.code == 0
+    assert outcome.summary["equal"] == outcome.summary["batches"] == 1
+    DocumentText.objects.filter(text="a").update(text="changed since")
+    outcome = console("verify_batch")
+    assert (outcome.code, outcome.summary["differ"]) == (1, [str(batch)])
+
+
+@pytest.mark.parametrize("name", ["B-999999", "batch", "12x"])
+def test_a_batch_that_is_not_there_is_not_compared(console: Console, db: None, name: str) -> None:
+    assert console("verify_batch", name).code == 2
 
 
 def test_doctor_names_each_fault_and_ends_with_1(console: Console) -> None:

@@ -19,11 +19,11 @@ import orjson
 from labeling import store
 from labeling.exports import spreadsheet
 from labeling.exports.naming import MetadataNames
+from labeling.exports.pieces import PIECE_BYTES, gathered
 from labeling.exports.reading import COLUMNS, Found, documents, metadata_names, named, select
 from labeling.files import guard_formula
 from labeling.models import LabelingTask, Upload
 
-PIECE_BYTES = 64 * 1024
 PROGRESS_EVERY = 10_000
 MORE = "more_metadata"
 """The column for metadata without a column of its own, as JSON."""
@@ -97,7 +97,7 @@ def stream(
 
 def json_lines(rows: Iterable[Row]) -> Iterator[bytes]:
     """One object per line, in pieces of some size."""
-    return _gathered(_json(row) + b"\n" for row in rows)
+    return gathered(_json(row) + b"\n" for row in rows)
 
 
 def delimited(header: Sequence[str], rows: Iterable[Sequence[Any]], delimiter: str = ",") -> Iterator[bytes]:
@@ -140,20 +140,6 @@ def _json(row: Row) -> bytes:
         return orjson.dumps(row)
     except TypeError:  # an integer beyond 64 bits
         return json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-def _gathered(lines: Iterable[bytes]) -> Iterator[bytes]:
-    piece: list[bytes] = []
-    size = 0
-    for line in lines:
-        piece.append(line)
-        size += len(line)
-        if size >= PIECE_BYTES:
-            yield b"".join(piece)
-            piece.clear()
-            size = 0
-    if piece:
-        yield b"".join(piece)
 
 
 class _Table:

@@ -2,6 +2,7 @@
 
 from .batches import Account, Batch, BatchEvent, Candidate, Night, Request, Result, ResultLine, StrayLine
 from .documents import Document, DocumentText
+from .leaving import SendOrder, Trial, TrialDocument
 from .money import ModelPrice
 from .operations import Activity, Gate, Heartbeat, LedgerCheck, Setting
 from .tallies import DocumentTally, RequestTally, SpendTally
@@ -30,8 +31,11 @@ __all__ = [
     "RequestTally",
     "Result",
     "ResultLine",
+    "SendOrder",
     "Setting",
     "SpendTally",
     "StrayLine",
+    "Trial",
+    "TrialDocument",
     "Upload",
 ]

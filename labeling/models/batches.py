@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Q
 
 from labeling.querysets import BatchQuerySet
-from labeling.states import BatchState, FailureReason, Lane, Outcome, ResultType, Verdict, Way
+from labeling.states import BatchState, FailureReason, Lane, Outcome, Proof, ResultType, Verdict, Way
 
 USD: dict[str, Any] = {"max_digits": 20, "decimal_places": 12}
 _WITH_ID = sorted(BatchState.with_message_batch())
@@ -56,6 +56,13 @@ class Batch(models.Model):
     request_total = models.PositiveIntegerField(default=0)
     body_bytes = models.PositiveBigIntegerField(default=0)
     body_sha256 = models.CharField(max_length=64, blank=True)
+    requests_sha256 = models.CharField(
+        max_length=64, blank=True, db_default="", help_text="Of the same requests as lines, one JSON object a line"
+    )
+    proof = models.CharField(
+        max_length=12, choices=Proof.choices(), blank=True, db_default="", help_text="Rebuilt and compared with that"
+    )
+    proved_at = models.DateTimeField(null=True, blank=True)
     built_at = models.DateTimeField(auto_now_add=True)
 
     # The intent, committed before the one create call.

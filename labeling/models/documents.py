@@ -49,6 +49,15 @@ class Document(models.Model):
     failure_reason = models.CharField(max_length=20, choices=FailureReason.choices(), blank=True, db_default="")
     closed_at = models.DateTimeField(null=True, blank=True, help_text="A person closed the failure")
     closed_reason = models.CharField(max_length=200, blank=True, db_default="")
+    unwanted = models.BooleanField(
+        db_default=False, help_text="In flight and not wanted any more: withdrawn when its result is in"
+    )
+    withdrawn_from = models.CharField(
+        max_length=10, choices=DocumentState.choices(), blank=True, db_default="", help_text="What it is restored to"
+    )
+    withdrawn_with_upload = models.BooleanField(
+        db_default=False, help_text="It went with its upload, and comes back with it"
+    )
     result = models.ForeignKey(
         "Result",
         on_delete=models.PROTECT,
@@ -80,12 +89,20 @@ class Document(models.Model):
                 fields=("version", "sha256"), name="one_leader_per_text_and_version", condition=Q(leader__isnull=True)
             ),
             models.CheckConstraint(
-                condition=Q(state=DocumentState.FAILED, failure_reason__gt="")
+                condition=Q(state=DocumentState.WITHDRAWN)
+                | Q(state=DocumentState.FAILED, failure_reason__gt="")
                 | (~Q(state=DocumentState.FAILED) & Q(failure_reason="", closed_at__isnull=True)),
                 name="document_failed_iff_reason",
             ),
             models.CheckConstraint(
                 condition=~Q(state=DocumentState.LABELED) | Q(result__isnull=False), name="document_labeled_has_result"
+            ),
+            models.CheckConstraint(
+                condition=Q(unwanted=False) | Q(state=DocumentState.BATCHED), name="document_unwanted_is_in_flight"
+            ),
+            models.CheckConstraint(
+                condition=Q(withdrawn_from="") | Q(state=DocumentState.WITHDRAWN),
+                name="document_withdrawn_from_iff_withdrawn",
             ),
             models.CheckConstraint(
                 condition=Q(leader__isnull=True) | ~Q(state=DocumentState.BATCHED), name="document_copy_is_never_sent"

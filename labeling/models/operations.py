@@ -28,6 +28,7 @@ class Gate(models.Model):
     closed_by = models.CharField(max_length=150, blank=True)
     kind = models.CharField(max_length=12, blank=True, choices=[(k, k) for k in ("person", "refusal", "canary")])
     reason = models.TextField(blank=True)
+    until = models.DateTimeField(null=True, blank=True, help_text="Opens by itself then; empty: when a person opens it")
 
     class Meta:
         constraints = (

@@ -4,7 +4,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
-from labeling.states import RefusalReason, UploadKind, UploadState, Way
+from labeling.querysets import UploadQuerySet
+from labeling.states import HoldKind, RefusalReason, UploadKind, UploadState, Way
 
 
 class Upload(models.Model):
@@ -45,6 +46,20 @@ class Upload(models.Model):
         null=True, blank=True, help_text="A night that is due at or after this instant takes its documents"
     )
 
+    # Held: nothing of it leaves, while its task goes on.
+    hold_kind = models.CharField(max_length=8, choices=HoldKind.choices(), blank=True, db_default="")
+    held_at = models.DateTimeField(null=True, blank=True)
+    held_by = models.CharField(max_length=150, blank=True, db_default="")
+    held_until = models.DateTimeField(null=True, blank=True, help_text="Ends by itself then; empty: when released")
+    hold_reason = models.CharField(max_length=200, blank=True, db_default="")
+
+    # Withdrawn: the state says so at once, its documents follow in portions, and the same way back.
+    withdrawn_at = models.DateTimeField(null=True, blank=True)
+    withdrawn_by = models.CharField(max_length=150, blank=True, db_default="")
+    sweep_due = models.BooleanField(db_default=False, help_text="Its documents do not all follow its state yet")
+
+    objects = UploadQuerySet.as_manager()
+
     class Meta:
         ordering = ("-id",)
         indexes = (models.Index(fields=("sha256",), name="upload_sha256"),)
@@ -60,6 +75,11 @@ class Upload(models.Model):
             models.CheckConstraint(
                 condition=~Q(state__in=(UploadState.READY, UploadState.DONE)) | Q(ready_at__isnull=False),
                 name="upload_ready_iff_stamped",
+            ),
+            models.CheckConstraint(
+                condition=Q(hold_kind="", held_at__isnull=True, held_until__isnull=True)
+                | Q(hold_kind__gt="", held_at__isnull=False),
+                name="upload_held_iff_stamped",
             ),
         )
 

@@ -6,11 +6,11 @@ from datetime import datetime
 from itertools import groupby
 
 from django.db import connection, transaction
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, Sum
 
 from labeling import bodies, counts, custom_ids, faults, nights, shares
 from labeling.configuration import Configuration, installation
-from labeling.models import Batch, Document, DocumentTally, Gate, LabelingTaskVersion, Night
+from labeling.models import Batch, Document, DocumentTally, Gate, LabelingTaskVersion, Night, Upload
 from labeling.querysets import DocumentQuerySet
 from labeling.states import BatchState, DocumentState, Way
 from labeling.transitions import batches, documents
@@ -51,7 +51,7 @@ def _versions_waiting(way: Way, settings: Configuration, now: datetime) -> list[
     """Versions with queued documents, the most urgent task first; not behind a closed gate, not before their canary,
     not while their documents move to another version."""
     waiting = (
-        DocumentTally.objects.filter(state=DocumentState.QUEUED, way=way)
+        DocumentTally.objects.filter(state=DocumentState.QUEUED, way=way, upload__in=Upload.objects.going_out())
         .values("version_id")
         .annotate(documents=Sum("documents"))
         .filter(documents__gt=0)
@@ -95,9 +95,7 @@ def _fair_shares(
 def _due(way: Way, now: datetime, night: Night | None) -> DocumentQuerySet:
     due = Document.objects.may_leave(now).filter(way=way)
     if night:
-        due = due.filter(
-            Q(queued_at__lte=night.due_at) | Q(queued_at__isnull=True, upload__counts_from__lte=night.due_at)
-        )
+        due = due.due_at(night.due_at)
     return due
 
 

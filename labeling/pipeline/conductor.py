@@ -18,7 +18,7 @@ from labeling.querysets import BatchQuerySet, DocumentQuerySet
 from labeling.states import BatchState, DocumentState, Lane, Outcome, UploadState, Way
 from labeling.transitions import tallies, uploads
 
-from . import build, canary, cancel, doubt, ingest, intake, moving, poll, recover, submit, urgent
+from . import build, canary, cancel, doubt, ingest, intake, moving, poll, prove, recover, submit, urgent
 
 LONGEST_NAP = timedelta(seconds=1)
 
@@ -53,6 +53,7 @@ def run_pass(settings: Configuration, *, ignore_hour: bool = False) -> None:
     poll.poll_due(settings, timezone.now())
     for batch in ingestible(timezone.now()):
         ingest.ingest(batch, settings)
+    prove.prove_due()
     uploads.finish()
     tallies.fold()
 
@@ -131,7 +132,7 @@ def _waiting(settings: Configuration, closed: list[Gate]) -> DocumentQuerySet:
     if any(gate.task_id is None for gate in closed):
         return Document.objects.none()
     held_tasks = [gate.task_id for gate in closed]
-    leaders = Document.objects.leaders().waiting().filter(upload__state__in=(UploadState.READY, UploadState.DONE))
+    leaders = Document.objects.may_leave_in_time()
     if Batch.objects.requests_in_queue() >= settings.queue_limit:
         leaders = leaders.filter(way=Way.URGENT)
     return leaders.exclude(version__task__in=held_tasks)

@@ -24,7 +24,7 @@ from labeling.judge import Judge, read_line, storable_line
 from labeling.locks import only_one
 from labeling.models import Batch, ModelPrice, Request, StrayLine
 from labeling.pricing import PriceTable
-from labeling.states import BatchState, DocumentState, FailureReason, Lane, Outcome
+from labeling.states import BatchState, DocumentState, FailureReason, Lane, Outcome, Proof
 from labeling.transitions import batches, documents, results
 from labeling.transitions.results import Booking, Reading
 
@@ -176,7 +176,14 @@ def _finish(batch: Batch) -> bool:
     with transaction.atomic():
         totals = _totals(batch)
         return batches.move(
-            batch, BatchState.ENDED, BatchState.INGESTED, by="ingest", ingested_at=timezone.now(), note="", **totals
+            batch,
+            BatchState.ENDED,
+            BatchState.INGESTED,
+            by="ingest",
+            ingested_at=timezone.now(),
+            note="",
+            proof=Proof.DUE,
+            **totals,
         )
 
 

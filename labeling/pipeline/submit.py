@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from django.db import close_old_connections, connection, transaction
+from django.db import close_old_connections, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from labeling import batch_api, bodies, custom_ids, faults, store
+from labeling import batch_api, bodies, custom_ids, exact, faults, store
 from labeling.batch_api import ApiError, Fault
 from labeling.configuration import Configuration, installation
 from labeling.locks import only_one
@@ -49,7 +49,9 @@ def _write_and_send(batch: Batch, settings: Configuration) -> bool:
         faults.reach("submit: body written")
         if body.requests != batch.request_total:
             raise RuntimeError(f"{batch} has {batch.request_total} requests, its body {body.requests}")
-        Batch.objects.filter(pk=batch.pk).update(body_bytes=body.bytes, body_sha256=body.sha256)
+        Batch.objects.filter(pk=batch.pk).update(
+            body_bytes=body.bytes, body_sha256=body.sha256, requests_sha256=body.requests_sha256
+        )
         faults.reach("submit: body noted")
         return _send(batch, Path(file.name), settings)
 
@@ -62,18 +64,8 @@ def _may_go(batch: Batch) -> bool:
 
 
 def _requests(batch: Batch) -> Iterator[tuple[str, str]]:
-    """custom_id and text of every request, streamed in the order of the documents."""
-    with transaction.atomic(), connection.chunked_cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT r.custom_id, t.text FROM labeling_request r
-            JOIN labeling_documenttext t ON t.document_id = r.document_id
-            WHERE r.batch_id = %s ORDER BY r.id
-            """,
-            [batch.pk],
-        )
-        while rows := cursor.fetchmany(2000):
-            yield from rows
+    """custom_id and text of every request whose text is there; the caller counts them."""
+    return ((custom_id, text) for custom_id, text in exact.requests(batch) if text is not None)
 
 
 def _send(batch: Batch, body: Path, settings: Configuration) -> bool:

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from labeling import custom_ids, faults
 from labeling.models import Batch, Document
-from labeling.querysets import DocumentQuerySet
+from labeling.querysets import COUNTS_FROM, MAY_LEAVE, DocumentQuerySet
 from labeling.states import DocumentState, FailureReason, Outcome, Way
 
 from .gates import OPEN_GATES
@@ -57,11 +57,9 @@ def claim_into_batch(
                 CROSS JOIN LATERAL (
                     SELECT d.id, d.upload_id, d.sha256, d.encoded_bytes
                     FROM labeling_document d JOIN labeling_upload u ON u.id = d.upload_id
-                    WHERE d.state = 'queued' AND d.version_id = %(version)s AND d.way = %(way)s
-                        AND d.upload_id = share.upload_id AND d.leader_id IS NULL
-                        AND (d.not_before IS NULL OR d.not_before <= %(now)s)
-                        AND u.state IN ('ready', 'done')
-                        {"AND COALESCE(d.queued_at, u.counts_from) <= %(due)s" if due else ""}
+                    WHERE {MAY_LEAVE} AND d.version_id = %(version)s AND d.way = %(way)s
+                        AND d.upload_id = share.upload_id
+                        {f"AND {COUNTS_FROM} <= %(due)s" if due else ""}
                     ORDER BY d.id LIMIT share.most FOR UPDATE OF d SKIP LOCKED
                 ) d
             ), sized AS (
@@ -124,9 +122,7 @@ def claim_urgent(
                 JOIN labeling_upload u ON u.id = d.upload_id
                 JOIN labeling_labelingtaskversion v ON v.id = d.version_id
                 JOIN labeling_labelingtask t ON t.id = v.task_id
-                WHERE d.state = 'queued' AND d.way = 'urgent' AND d.leader_id IS NULL AND v.moves_to_id IS NULL
-                    AND (d.not_before IS NULL OR d.not_before <= %(now)s)
-                    AND u.state IN ('ready', 'done')
+                WHERE {MAY_LEAVE} AND d.way = 'urgent' AND v.moves_to_id IS NULL
                     AND NOT EXISTS (
                         SELECT 1 FROM gates g WHERE g.closed_at IS NOT NULL AND (g.task_id IS NULL OR g.task_id = t.id)
                     )
@@ -164,8 +160,11 @@ def claim_urgent(
 def release_unsent(
     *, batch: Batch | None = None, request_ids: Sequence[int] = (), not_before: datetime | None = None
 ) -> int:
-    """batched to queued for requests that surely never left: they end not_sent and do not count as attempts."""
-    with connection.cursor() as cursor:
+    """batched to queued for requests that surely never left: they end not_sent and do not count as attempts.
+
+    What nobody wants any more is withdrawn instead.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
             """
             WITH unsent AS (
@@ -174,12 +173,18 @@ def release_unsent(
                 RETURNING document_id
             )
             UPDATE labeling_document d
-            SET state = 'queued', attempts = attempts - 1, not_before = %(not_before)s
+            SET state = CASE WHEN d.unwanted THEN 'withdrawn' ELSE 'queued' END,
+                withdrawn_from = CASE WHEN d.unwanted THEN 'queued' ELSE '' END,
+                unwanted = FALSE, attempts = attempts - 1, not_before = %(not_before)s
             FROM unsent WHERE d.id = unsent.document_id AND d.state = 'batched'
+            RETURNING d.state
             """,
             {"batch": batch.pk if batch else None, "requests": list(request_ids), "not_before": not_before},
         )
-        return int(cursor.rowcount)
+        states = [row[0] for row in cursor.fetchall()]
+        if DocumentState.WITHDRAWN in states:
+            let_heirs_take_over()
+    return len(states)
 
 
 def move_requests(batch: Batch, twin: Batch, first_id: int, *, installation: str) -> None:
@@ -209,7 +214,10 @@ def end_without_answer(request_ids: Iterable[int], outcome: Outcome, reason: Fai
                 UPDATE labeling_request SET outcome = %(outcome)s, ended_at = now()
                 WHERE outcome = 'open' AND id = ANY(%(requests)s) RETURNING document_id
             )
-            UPDATE labeling_document d SET state = 'failed', failure_reason = %(reason)s
+            UPDATE labeling_document d
+            SET state = CASE WHEN d.unwanted THEN 'withdrawn' ELSE 'failed' END,
+                withdrawn_from = CASE WHEN d.unwanted THEN 'failed' ELSE '' END,
+                unwanted = FALSE, failure_reason = %(reason)s
             FROM ended WHERE d.id = ended.document_id AND d.state = 'batched'
             RETURNING d.id
             """,
@@ -221,7 +229,7 @@ def end_without_answer(request_ids: Iterable[int], outcome: Outcome, reason: Fai
 
 
 def follow_leaders(leader_ids: Sequence[int]) -> int:
-    """A copy is labeled or failed with its leader, and shows its result."""
+    """A copy is labeled or failed with its leader, and shows its result; also with one that was then withdrawn."""
     if not leader_ids:
         return 0
     with connection.cursor() as cursor:
@@ -229,13 +237,17 @@ def follow_leaders(leader_ids: Sequence[int]) -> int:
             """
             WITH copies AS MATERIALIZED (
                 SELECT id, leader_id FROM labeling_document WHERE leader_id = ANY(%s)
+            ), settled AS (
+                SELECT copies.id, l.result_id, l.failure_reason,
+                    CASE l.state WHEN 'withdrawn' THEN l.withdrawn_from ELSE l.state END AS state
+                FROM copies JOIN labeling_document l ON l.id = copies.leader_id
             )
             UPDATE labeling_document c
-            SET state = l.state, result_id = COALESCE(l.result_id, c.result_id),
-                failure_reason = l.failure_reason, closed_at = NULL, closed_reason = '', not_before = NULL
-            FROM copies JOIN labeling_document l ON l.id = copies.leader_id
-            WHERE c.id = copies.id
-                AND l.state IN ('labeled', 'failed') AND c.state IN ('queued', 'labeled', 'failed')
+            SET state = s.state, result_id = COALESCE(s.result_id, c.result_id),
+                failure_reason = s.failure_reason, closed_at = NULL, closed_reason = '', not_before = NULL
+            FROM settled s
+            WHERE c.id = s.id
+                AND s.state IN ('labeled', 'failed') AND c.state IN ('queued', 'labeled', 'failed')
             """,
             [list(leader_ids)],
         )
@@ -249,7 +261,18 @@ def let_heirs_take_over() -> int:
     """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_WITHDRAW_WITH_LEADER)
-        cursor.execute(_HEIRS)
+        return promote_heirs()
+
+
+def promote_heirs(leader_ids: Sequence[int] | None = None) -> int:
+    """The oldest waiting copy of a withdrawn leader leads the others; one whose answer is known is labeled with it.
+
+    Of these leaders, or of all.
+    """
+    of = {"leaders": None if leader_ids is None else list(leader_ids)}
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_LABEL_OF_WITHDRAWN_LEADER, of)
+        cursor.execute(_HEIRS, of)
         heirs = [(heir, old) for heir, old in cursor.fetchall()]
         if heirs:
             pairs = {"heirs": [heir for heir, _ in heirs], "old": [old for _, old in heirs]}
@@ -259,15 +282,27 @@ def let_heirs_take_over() -> int:
 
 
 _WITHDRAW_WITH_LEADER = """
-    UPDATE labeling_document c SET state = 'withdrawn'
+    UPDATE labeling_document c
+    SET state = 'withdrawn', withdrawn_from = 'queued', withdrawn_with_upload = l.withdrawn_with_upload
     FROM labeling_document l
     WHERE c.state = 'queued' AND c.leader_id = l.id AND l.state = 'withdrawn' AND c.upload_id = l.upload_id
+        AND l.withdrawn_from <> 'labeled'
+"""
+
+_LABEL_OF_WITHDRAWN_LEADER = """
+    UPDATE labeling_document c SET state = 'labeled', result_id = l.result_id, not_before = NULL
+    FROM labeling_document l
+    WHERE c.state = 'queued' AND c.leader_id = l.id AND l.state = 'withdrawn' AND l.withdrawn_from = 'labeled'
+        AND (%(leaders)s::bigint[] IS NULL OR c.leader_id = ANY(%(leaders)s))
 """
 
 _HEIRS = """
     SELECT DISTINCT ON (c.leader_id) c.id, c.leader_id
-    FROM labeling_document c JOIN labeling_document l ON l.id = c.leader_id
-    WHERE c.state = 'queued' AND l.state = 'withdrawn' AND l.leader_id IS NULL
+    FROM labeling_document c
+    JOIN labeling_document l ON l.id = c.leader_id
+    JOIN labeling_upload u ON u.id = c.upload_id
+    WHERE c.state = 'queued' AND l.state = 'withdrawn' AND l.leader_id IS NULL AND u.state <> 'withdrawn'
+        AND (%(leaders)s::bigint[] IS NULL OR c.leader_id = ANY(%(leaders)s))
     ORDER BY c.leader_id, c.id
 """
 
@@ -326,6 +361,7 @@ def queue_again(documents: DocumentQuerySet, way: Way) -> int:
         followed = _take_version_in_use([pk for pk in leaders if pk in set(together)])
         moved = Document.objects.filter(pk__in=together, state=DocumentState.FAILED).update(**again)
         follow_leaders(followed)
+        promote_heirs()
     return moved
 
 

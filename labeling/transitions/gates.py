@@ -5,6 +5,9 @@ Claims of a create call or of urgent calls read the gates FOR SHARE in the state
 claimed after it has returned.
 """
 
+from datetime import datetime
+from typing import Any
+
 from django.utils import timezone
 
 from labeling.models import Gate, LabelingTask
@@ -24,18 +27,23 @@ def ensure_gates() -> None:
         Gate.objects.get_or_create(task=task)
 
 
-def close_gate(task: LabelingTask | None, *, by: str, kind: str, reason: str) -> bool:
-    """False if it was closed already; then the first reason stays."""
+def close_gate(task: LabelingTask | None, *, by: str, kind: str, reason: str, until: datetime | None = None) -> bool:
+    """False if it was closed already; then the first reason stays. With `until` a tick opens it then."""
     Gate.objects.get_or_create(task=task)
     closed = Gate.objects.filter(task=task, closed_at__isnull=True).update(
-        closed_at=timezone.now(), closed_by=by, kind=kind, reason=reason
+        closed_at=timezone.now(), closed_by=by, kind=kind, reason=reason, until=until
     )
     return bool(closed)
 
 
 def open_gate(task: LabelingTask | None) -> bool:
     """False if it was open already."""
-    opened = Gate.objects.filter(task=task, closed_at__isnull=False).update(
-        closed_at=None, closed_by="", kind="", reason=""
-    )
+    opened = Gate.objects.filter(task=task, closed_at__isnull=False).update(**_OPEN)
     return bool(opened)
+
+
+def open_those_whose_time_is_over(now: datetime) -> int:
+    return Gate.objects.filter(closed_at__isnull=False, until__lte=now).update(**_OPEN)
+
+
+_OPEN: dict[str, Any] = {"closed_at": None, "closed_by": "", "kind": "", "reason": "", "until": None}

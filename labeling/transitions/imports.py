@@ -36,7 +36,9 @@ _COPIES = """
     INSERT INTO labeling_document
         (id, upload_id, version_id, row_number, sha256, encoded_bytes, way, leader_id, state, failure_reason, result_id)
     SELECT i.id, %(upload)s, %(version)s, i.row_number, i.sha256, i.encoded_bytes, %(way)s, l.id,
-        CASE WHEN l.state IN ('labeled', 'failed') THEN l.state ELSE 'queued' END, l.failure_reason, l.result_id
+        CASE WHEN 'labeled' IN (l.state, l.withdrawn_from) THEN 'labeled'
+            WHEN 'failed' IN (l.state, l.withdrawn_from) THEN 'failed' ELSE 'queued' END,
+        l.failure_reason, l.result_id
     FROM incoming i
     JOIN labeling_document l ON l.version_id = %(version)s AND l.sha256 = i.sha256 AND l.leader_id IS NULL
     WHERE NOT EXISTS (SELECT 1 FROM labeling_document d WHERE d.id = i.id)
@@ -152,9 +154,11 @@ def follow_settled_leaders() -> int:
         cursor.execute(
             """
             UPDATE labeling_document c
-            SET state = l.state, result_id = l.result_id, failure_reason = l.failure_reason
+            SET state = CASE l.state WHEN 'withdrawn' THEN l.withdrawn_from ELSE l.state END,
+                result_id = l.result_id, failure_reason = l.failure_reason
             FROM labeling_document l
-            WHERE c.leader_id = l.id AND c.state = 'queued' AND l.state IN ('labeled', 'failed')
+            WHERE c.leader_id = l.id AND c.state = 'queued'
+                AND (l.state IN ('labeled', 'failed') OR l.withdrawn_from = 'labeled')
             """
         )
         return int(cursor.rowcount)

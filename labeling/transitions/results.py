@@ -52,23 +52,20 @@ _SETTLE = """
             input_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cache_read_tokens, output_tokens,
             list_usd, paid_usd, %(now)s
         FROM fresh
-    ), booked AS (
-        INSERT INTO labeling_spendtally (
-            day, version_id, model, account_id, lane, results, usable, unpriced, prompt_tokens, output_tokens,
-            list_usd, paid_usd, wasted_usd)
-        SELECT %(day)s, %(version)s, %(model)s, %(account)s, %(lane)s, count(*), count(*) FILTER (WHERE usable),
-            count(*) FILTER (WHERE paid_usd IS NULL),
-            sum(input_tokens + cache_write_5m_tokens + cache_write_1h_tokens + cache_read_tokens), sum(output_tokens),
-            COALESCE(sum(list_usd), 0), COALESCE(sum(paid_usd), 0),
-            COALESCE(sum(paid_usd) FILTER (WHERE NOT usable), 0)
-        FROM fresh HAVING count(*) > 0
-    ), moved AS (
-        UPDATE labeling_document d SET
-            state = CASE
+    ), become AS (
+        SELECT f.id AS request_id, d.id AS document_id, CASE
                 WHEN f.usable THEN 'labeled'
                 WHEN f.outcome = 'canceled' THEN %(canceled_become)s
                 WHEN f.goes_again AND d.attempts - d.attempts_before < %(max_attempts)s THEN 'queued'
-                ELSE 'failed' END,
+                ELSE 'failed' END AS state
+        FROM fresh f JOIN labeling_document d ON d.id = f.document_id
+    ), moved AS (
+        UPDATE labeling_document d SET
+            state = CASE WHEN d.unwanted THEN 'withdrawn' ELSE b.state END,
+            withdrawn_from = CASE
+                WHEN d.unwanted AND b.state <> 'withdrawn' THEN b.state
+                WHEN d.unwanted OR b.state = 'withdrawn' THEN 'queued' ELSE '' END,
+            unwanted = FALSE,
             failure_reason = CASE
                 WHEN f.usable OR f.outcome = 'canceled' THEN ''
                 WHEN f.goes_again AND d.attempts - d.attempts_before < %(max_attempts)s THEN ''
@@ -81,9 +78,21 @@ _SETTLE = """
             queued_at = CASE WHEN f.outcome = 'canceled' THEN %(now)s ELSE d.queued_at END,
             not_before = CASE WHEN f.goes_again AND f.outcome <> 'canceled' THEN %(again_at)s::timestamptz END,
             result_id = CASE WHEN f.usable THEN f.id ELSE d.result_id END
-        FROM fresh f WHERE d.id = f.document_id AND d.state = 'batched'
+        FROM fresh f JOIN become b ON b.request_id = f.id
+        WHERE d.id = f.document_id AND d.state = 'batched'
+        RETURNING d.id, d.state
+    ), booked AS (
+        INSERT INTO labeling_spendtally (
+            day, version_id, model, account_id, lane, results, usable, unpriced, prompt_tokens, output_tokens,
+            list_usd, paid_usd, wasted_usd)
+        SELECT %(day)s, %(version)s, %(model)s, %(account)s, %(lane)s, count(*), count(*) FILTER (WHERE usable),
+            count(*) FILTER (WHERE paid_usd IS NULL),
+            sum(input_tokens + cache_write_5m_tokens + cache_write_1h_tokens + cache_read_tokens), sum(output_tokens),
+            COALESCE(sum(list_usd), 0), COALESCE(sum(paid_usd), 0),
+            COALESCE(sum(paid_usd) FILTER (WHERE NOT usable OR moved.state = 'withdrawn'), 0)
+        FROM fresh LEFT JOIN moved ON moved.id = fresh.document_id HAVING count(*) > 0
     )
-    SELECT id, document_id FROM fresh
+    SELECT id, document_id, EXISTS (SELECT 1 FROM moved WHERE state = 'withdrawn') FROM fresh
 """
 
 _KNOWN_LINES = """
@@ -180,7 +189,8 @@ def settle(readings: Sequence[Reading], booking: Booking, now: datetime) -> int:
             for reading in readings:
                 copy.write_row(reading.columns())
         cursor.execute(_SETTLE, parameters)
-        settled = {document_id: request_id for request_id, document_id in cursor.fetchall()}
+        rows = cursor.fetchall()
+        settled = {document_id: request_id for request_id, document_id, _ in rows}
         # Raw lines take the short way into their table: most of the bytes of a chunk are theirs.
         with cursor.copy("COPY labeling_resultline (request_id, line) FROM STDIN") as copy:
             for reading in readings:
@@ -189,7 +199,7 @@ def settle(readings: Sequence[Reading], booking: Booking, now: datetime) -> int:
         if booking.batch_id is not None and len(settled) < len(readings):
             _keep_aside([r for r in readings if r.document_id not in settled], booking.batch_id)
         follow_leaders(list(settled))
-        if booking.canceled_become == DocumentState.WITHDRAWN:
+        if rows and rows[0][2]:
             let_heirs_take_over()
         faults.reach("results: settled")
     faults.reach("results: committed")

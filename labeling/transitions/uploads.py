@@ -22,7 +22,7 @@ def finish() -> int:
         cursor.execute(
             """
             UPDATE labeling_upload SET state = 'done'
-            WHERE state = 'ready' AND id NOT IN (
+            WHERE state = 'ready' AND NOT sweep_due AND id NOT IN (
                 SELECT upload_id FROM labeling_documenttally
                 WHERE state IN ('queued', 'batched') GROUP BY upload_id HAVING sum(documents) > 0
             )

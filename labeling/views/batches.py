@@ -6,14 +6,14 @@ from django.urls import reverse
 from django.utils import timezone
 
 from labeling.models import Batch
-from labeling.pipeline import cancel
+from labeling.pipeline import cancel, prove
 from labeling.reports import batches as report
 from labeling.reports.paging import a_word, an_id
 from labeling.reports.rail import rail
-from labeling.states import BatchState
+from labeling.states import BatchState, Proof
 from labeling.waking import wake
 
-from .door import WebRequest, command, live_part, page
+from .door import OPERATE, WebRequest, command, live_part, page
 from .live import ACTIVE, FAST, IDLE, LivePage, answer, refresh, show
 from .reader import settings_of, shown_zone
 
@@ -56,6 +56,17 @@ def batch_cancel(request: WebRequest, pk: int) -> HttpResponseBase:
     return answer(request, said, page=_batch_page(request, pk), back=back, failed=not canceled)
 
 
+@command()
+def batch_prove(request: WebRequest, pk: int) -> HttpResponseBase:
+    found = get_object_or_404(Batch, pk=pk)
+    asked = prove.ask_for_proof(found)
+    wake()
+    said = (
+        f"A worker compares {found} with what was sent." if asked else f"There is nothing to compare for {found} now."
+    )
+    return answer(request, said, page=_batch_page(request, pk), back=reverse("batch", args=[pk]), failed=not asked)
+
+
 def _list_page(request: WebRequest) -> LivePage:
     tab = request.GET.get("tab", "all")
     tab = tab if tab in TABS else "all"
@@ -95,11 +106,24 @@ def _batch_page(request: WebRequest, pk: int) -> LivePage:
         "outcomes": [(value, n) for value, n in seen.outcomes.items() if n],
         "can_cancel": found.state == BatchState.BUILDING
         or (found.state == BatchState.IN_PROGRESS and found.cancel_requested_at is None),
+        "proof": Proof(found.proof),
+        "can_prove": bool(found.requests_sha256 and found.ingested_at)
+        and found.proof != Proof.DUE
+        and request.user.has_perm(OPERATE),
         "all_outcomes": sum(seen.outcomes.values()),
     }
-    every = {BatchState.ENDED: FAST, BatchState.INGESTED: None, BatchState.REJECTED: None, BatchState.ABSENT: None}.get(
-        BatchState(found.state), ACTIVE
-    )
+    comparing = found.proof == Proof.DUE
+    every = {
+        BatchState.ENDED: FAST,
+        BatchState.INGESTED: FAST if comparing else None,
+        BatchState.REJECTED: None,
+        BatchState.ABSENT: None,
+    }.get(BatchState(found.state), ACTIVE)
     return LivePage(
-        "batches/detail.html", reverse("batch_live", args=[pk]), every, context, phase=found.state, has_acts=True
+        "batches/detail.html",
+        reverse("batch_live", args=[pk]),
+        every,
+        context,
+        phase=f"{found.state} {found.proof}",
+        has_acts=True,
     )

@@ -8,7 +8,7 @@ from django.utils.http import content_disposition_header
 
 from labeling import exports
 from labeling.exports import CONTENT_TYPES, Format
-from labeling.models import LabelingTask, Upload
+from labeling.models import Batch, LabelingTask, Upload
 
 from .door import WebRequest, page
 
@@ -32,6 +32,20 @@ def task_labels(request: WebRequest, slug: str, form: str) -> HttpResponseBase:
     """All about every document of a labeling task."""
     task = get_object_or_404(LabelingTask, slug=slug)
     return _download(exports.stream(_format(form), task=task), _format(form), f"{slug}-labels.{form}")
+
+
+@page()
+def batch_requests(request: WebRequest, pk: int) -> HttpResponseBase:
+    """What was sent, or will be, as lines: rebuilt from the frozen version and the texts."""
+    batch = get_object_or_404(Batch.objects.select_related("version"), pk=pk)
+    return _download(exports.batch_requests(batch), Format.JSONL, f"{batch}-requests.jsonl")
+
+
+@page()
+def batch_results(request: WebRequest, pk: int) -> HttpResponseBase:
+    """The raw result lines of a batch."""
+    batch = get_object_or_404(Batch, pk=pk)
+    return _download(exports.batch_results(batch), Format.JSONL, f"{batch}-results.jsonl")
 
 
 def _format(word: str) -> Format:

@@ -147,7 +147,7 @@ _STRAIGHT = (
     *("ingest: stream open", "ingest: line read", "ingest: line read@7", "results: settled", "results: committed"),
     *("results: committed@2", "ingest: chunk stored", "ingest: downloaded", "ingest: lacking ended"),
     *("batch ingested: moving", "batch ingested: moved", "tallies: folding", "tallies: folded"),
-    *("recover: calls ended",),
+    *("recover: calls ended", "prove: compared"),
 )
 _NEVER_ARRIVED = (
     *("batch unknown: moving", "batch unknown: moved", "doubt: listed", "doubt: candidates noted"),

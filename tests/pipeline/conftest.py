@@ -92,7 +92,7 @@ def _statements() -> str:
         + [
             "DELETE FROM labeling_modelprice WHERE source <> 'shipped with Nightshift'",
             "DELETE FROM labeling_gate WHERE task_id IS NOT NULL",
-            "UPDATE labeling_gate SET closed_at = NULL, closed_by = '', kind = '', reason = ''",
+            "UPDATE labeling_gate SET closed_at = NULL, closed_by = '', kind = '', reason = '', until = NULL",
         ]
     )
 

@@ -16,7 +16,7 @@ _EVERY_VERSION_WAS_IN_USE = """
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("labeling", "0005_waiting_by_upload"),
+        ("labeling", "0007_exact_requests"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
