@@ -18,7 +18,7 @@ STORY = (
     ("Money", ("ModelPrice", "SpendTally")),
     (
         "How the house runs",
-        ("Gate", "Setting", "Heartbeat", "LedgerCheck", "Activity", "DocumentTally", "RequestTally"),
+        ("Gate", "Setting", "Heartbeat", "LedgerCheck", "Taken", "Activity", "DocumentTally", "RequestTally"),
     ),
     ("Background tasks", ("Schedule", "OrmQ", "Success", "Failure")),
     ("People", ("User", "Group")),

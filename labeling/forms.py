@@ -101,6 +101,10 @@ class ReasonForm(forms.Form):
     reason = forms.CharField(max_length=200, error_messages={"required": "Say why, in a few words."})
 
 
+class NoteForm(forms.Form):
+    note = forms.CharField(required=False, max_length=200)
+
+
 class DocumentFilterForm(forms.Form):
     """Filters live in the address; what cannot be read counts as any."""
 

@@ -17,7 +17,7 @@ from labeling import ledger as book
 from labeling.heartbeat import beating
 from labeling.models import Batch, Document, Heartbeat, LabelingTaskVersion, LedgerCheck, Upload
 from labeling.states import BatchState, Proof, UploadState, Way
-from labeling.transitions import tallies, uploads
+from labeling.transitions import needs, tallies, uploads
 from labeling.waking import TICKS, wake
 
 BULK, URGENT = "bulk", "urgent"
@@ -154,6 +154,10 @@ def recover() -> str:
 
 
 def ledger() -> str:
+    """Recomputes the book; and what needs nobody any more is in nobody's hands."""
+    from labeling.reports.needs import needs as open_needs
+
+    needs.forget_settled({need.key for need in open_needs(configuration.load(), timezone.now()).rows})
     return "balances" if book.check().holds else "DOES NOT BALANCE"
 
 

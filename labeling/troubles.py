@@ -37,6 +37,11 @@ class Trouble:
     subject: str = ""
     since: datetime | None = None
 
+    @property
+    def key(self) -> str:
+        """Names the same trouble each time it is looked for."""
+        return f"{self.kind}--{self.subject or 'house'}"
+
 
 def troubles(settings: Configuration, now: datetime) -> list[Trouble]:
     """Every trouble, the gravest kind first; a fixed number of queries."""
@@ -84,7 +89,10 @@ def _closed_gates(settings: Configuration, now: datetime) -> Iterator[Trouble]:
     for gate in Gate.objects.filter(closed_at__isnull=False).select_related("task"):
         scope = str(gate.task) if gate.task else "Everything"
         yield Trouble(
-            f"paused_by_{gate.kind}", f"{scope} is paused by {gate.closed_by}: {gate.reason}", since=gate.closed_at
+            f"paused_by_{gate.kind}",
+            f"{scope} is paused by {gate.closed_by}: {gate.reason}",
+            f"task:{gate.task.slug}" if gate.task else "",
+            gate.closed_at,
         )
 
 

@@ -1,9 +1,23 @@
 """The pages and commands of the product."""
 
+from datetime import date
+
 from django.urls import path, register_converter
 
 from labeling.states import FailureReason
-from labeling.views import batches, decisions, documents, downloads, house, night, savings, tasks, uploads, versions
+from labeling.views import (
+    batches,
+    decisions,
+    documents,
+    downloads,
+    house,
+    needs,
+    night,
+    savings,
+    tasks,
+    uploads,
+    versions,
+)
 
 
 class ReasonConverter:
@@ -18,11 +32,30 @@ class ReasonConverter:
         return str(value)
 
 
+class DateConverter:
+    """A local date in an address, as in N-2026-11-19; one that the calendar lacks is not found."""
+
+    regex = r"\d{4}-\d{2}-\d{2}"
+
+    def to_python(self, value: str) -> date:
+        return date.fromisoformat(value)
+
+    def to_url(self, value: date) -> str:
+        return value.isoformat()
+
+
 register_converter(ReasonConverter, "reason")
+register_converter(DateConverter, "date")
 
 urlpatterns = [
     path("", night.night, name="night"),
     path("live/night", night.night_live, name="night_live"),
+    path("nights/", night.all_nights, name="nights"),
+    path("nights/<date:day>/", night.night_of, name="night_of"),
+    path("live/nights/<date:day>", night.night_of_live, name="night_of_live"),
+    path("needs/<str:key>/", needs.need, name="need"),
+    path("needs/<str:key>/take", needs.take, name="need_take"),
+    path("needs/<str:key>/give-back", needs.give_back, name="need_give_back"),
     path("pause", night.pause, name="pause"),
     path("resume", night.resume, name="resume"),
     path("uploads/", uploads.uploads, name="uploads"),

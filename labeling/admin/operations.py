@@ -10,7 +10,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from labeling.configuration import Configuration, fixed_by_environment, variable
-from labeling.models import Activity, DocumentTally, Gate, Heartbeat, LedgerCheck, RequestTally, Setting, Upload
+from labeling.models import Activity, DocumentTally, Gate, Heartbeat, LedgerCheck, RequestTally, Setting, Taken, Upload
 from labeling.pipeline import pausing
 
 from .base import LookAdmin, confirmed, link
@@ -126,6 +126,12 @@ class ActivityAdmin(LookAdmin):
     ) -> tuple[QuerySet[Activity], bool]:
         term = search_term.strip()
         return (queryset.filter(subject=term) if term else queryset), False
+
+
+@admin.register(Taken)
+class TakenAdmin(LookAdmin):
+    list_display = ("key", "by", "note", "at")
+    ordering = ("key",)
 
 
 @admin.register(LedgerCheck)

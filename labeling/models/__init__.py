@@ -4,7 +4,7 @@ from .batches import Account, Batch, BatchEvent, Candidate, Night, Request, Resu
 from .documents import Document, DocumentText
 from .leaving import SendOrder, Trial, TrialDocument
 from .money import ModelPrice
-from .operations import Activity, Gate, Heartbeat, LedgerCheck, Setting
+from .operations import Activity, Gate, Heartbeat, LedgerCheck, Setting, Taken
 from .tallies import DocumentTally, RequestTally, SpendTally
 from .tasks import Canary, LabelingTask, LabelingTaskVersion
 from .uploads import RefusedRow, Upload
@@ -35,6 +35,7 @@ __all__ = [
     "Setting",
     "SpendTally",
     "StrayLine",
+    "Taken",
     "Trial",
     "TrialDocument",
     "Upload",

@@ -112,6 +112,10 @@ class Batch(models.Model):
     list_usd = models.DecimalField(**USD, default=0)
     paid_usd = models.DecimalField(**USD, default=0)
     unpriced_results = models.PositiveIntegerField(default=0)
+    usable_results = models.PositiveIntegerField(db_default=0, help_text="Answers that are labels or can be exported")
+    not_usable = models.JSONField(
+        db_default={}, help_text="Requests without a usable answer: failure reason, else outcome, to their number"
+    )
     note = models.TextField(blank=True, help_text="The last trouble, in a sentence")
 
     objects = BatchQuerySet.as_manager()

@@ -80,6 +80,27 @@ class Activity(models.Model):
         return self.sentence
 
 
+class Taken(models.Model):
+    """A need of the first page that one person has in hand: others see who, since when, and a note.
+
+    The row is made by the one who came first and deleted when it is given back or the need is gone.
+    """
+
+    key = models.CharField(max_length=200, unique=True, help_text="Which need, for example doubt--B-12")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    by = models.CharField(max_length=150)
+    note = models.CharField(max_length=200, blank=True)
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name_plural = "taken needs"
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.by}"
+
+
 class LedgerCheck(models.Model):
     """What the recomputation of the book found: each identity with both sides."""
 

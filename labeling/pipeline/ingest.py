@@ -24,6 +24,7 @@ from labeling.judge import Judge, read_line, storable_line
 from labeling.locks import only_one
 from labeling.models import Batch, ModelPrice, Request, StrayLine
 from labeling.pricing import PriceTable
+from labeling.rules import ERROR_RULES
 from labeling.states import BatchState, DocumentState, FailureReason, Lane, Outcome, Proof
 from labeling.transitions import batches, documents, results
 from labeling.transitions.results import Booking, Reading
@@ -200,4 +201,24 @@ def _totals(batch: Batch) -> dict[str, Any]:
             [batch.pk],
         )
         names = ("lines_read", "unpriced_results", "input_tokens", "output_tokens", "list_usd", "paid_usd")
-        return dict(zip(names, cursor.fetchone(), strict=True))
+        return {**dict(zip(names, cursor.fetchone(), strict=True)), **_what_came_of(batch, cursor)}
+
+
+def _what_came_of(batch: Batch, cursor: Any) -> dict[str, Any]:
+    """How many answers can be used, and of the others how many for each reason; what goes again, by its outcome."""
+    cursor.execute(
+        """
+        SELECT COALESCE(s.usable, false), CASE
+            WHEN r.outcome IN ('expired', 'canceled', 'missing') THEN r.outcome
+            WHEN s.failure_reason = 'unknown_outcome' AND s.error_type = ANY(%s) THEN r.outcome
+            ELSE COALESCE(NULLIF(s.failure_reason, ''), r.outcome) END, count(*)
+        FROM labeling_request r LEFT JOIN labeling_result s ON s.request_id = r.id
+        WHERE r.batch_id = %s GROUP BY 1, 2
+        """,
+        [[error_type for error_type, rule in ERROR_RULES.items() if rule.again], batch.pk],
+    )
+    rows = cursor.fetchall()
+    return {
+        "usable_results": sum(number for usable, _, number in rows if usable),
+        "not_usable": {reason: number for usable, reason, number in rows if not usable},
+    }

@@ -18,7 +18,7 @@ from .prices import estimate, usual_list_cost
 EXAMPLES = 3
 EXCERPT = 140
 
-_TITLES = {
+TITLES = {
     FailureReason.INVALID_REQUEST: "The API refused the request",
     FailureReason.CUT_OFF: "The answer was cut off",
     FailureReason.REFUSED: "The model declined to answer",
@@ -45,7 +45,7 @@ class Cause:
 
     @property
     def title(self) -> str:
-        return _TITLES[self.reason]
+        return TITLES[self.reason]
 
     @property
     def glyph(self) -> str:
@@ -54,6 +54,11 @@ class Cause:
     @property
     def key(self) -> str:
         return f"{self.task.slug}--{self.reason}"
+
+    @property
+    def need(self) -> str:
+        """Its name among what needs a person."""
+        return f"decision--{self.key}"
 
 
 @dataclass(frozen=True, slots=True)

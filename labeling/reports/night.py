@@ -1,97 +1,120 @@
-"""The first page: what last night did, what needs a person, where everything is, what leaves next and when."""
+"""A night: what it sent, what came of it, what it cost; the first page is the night that was due last.
 
+A night's sheet reaches from its hour to the hour of the next one. What left with it are the batches that
+belong to it; beside them stand the batches that left by day in between.
+"""
+
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 
-from django.db.models import Count, Max, OuterRef, Q, Subquery, Sum, Value
-from django.db.models.functions import Coalesce
+from django.db.models import F, OuterRef, Q, Subquery, Sum
 
 from labeling import nights
 from labeling.configuration import Configuration
-from labeling.models import (
-    Batch,
-    DocumentTally,
-    Gate,
-    Heartbeat,
-    LabelingTaskVersion,
-    LedgerCheck,
-    Night,
-    RequestTally,
-    SpendTally,
-    Upload,
-)
-from labeling.querysets import BatchQuerySet
-from labeling.states import BatchState, DocumentState, Lane, Outcome, UploadState, Way
+from labeling.models import Batch, Gate, Heartbeat, Night, RequestTally, SpendTally
+from labeling.states import BatchState, Lane, Outcome
 from labeling.status import QUEUES, SILENT_AFTER
-from labeling.troubles import Trouble, troubles
 
-from .failures import Cause, open_causes
-from .prices import estimate, usual_list_cost
+from .balance import Balance, balance
+from .leaving import LeavingNext, leaving_next
+from .needs import Needs, needs
 
-MOST_BATCHES = 40
-RECENT = timedelta(hours=24)
-MOST_RECENT = 8
+NEVER_SENT = (BatchState.REJECTED, BatchState.ABSENT)
+TREND_NIGHTS = 14
+_BIG_COLUMNS = ("body_sha256", "create_request_id", "newest_known_id", "note")
 
 
 @dataclass(frozen=True, slots=True)
-class Balance:
-    """Everything that came in is somewhere: accepted = the sum of the states, read in one statement."""
+class Done:
+    """What came of some batches. Counts are requests, and only of batches whose results are stored."""
 
-    accepted: int
-    waiting: int
-    in_flight: int
-    labeled: int
-    failed: int
-    withdrawn: int
-    check: LedgerCheck | None
+    batches: Sequence[Batch]
 
     @property
-    def somewhere(self) -> int:
-        return self.waiting + self.in_flight + self.labeled + self.failed + self.withdrawn
+    def sent(self) -> int:
+        """Requests that the API has or had."""
+        return sum(batch.request_total for batch in self._with_id)
 
     @property
-    def holds(self) -> bool:
-        return self.accepted == self.somewhere and (self.check is None or self.check.holds)
+    def to_send(self) -> int:
+        waits = (BatchState.BUILDING, BatchState.SUBMITTING)
+        return sum(batch.request_total for batch in self.batches if batch.state in waits)
+
+    @property
+    def doubtful(self) -> list[Batch]:
+        return [batch for batch in self.batches if batch.state == BatchState.UNKNOWN]
+
+    @property
+    def in_doubt(self) -> int:
+        return sum(batch.request_total for batch in self.doubtful)
+
+    @property
+    def back(self) -> list[Batch]:
+        return [batch for batch in self.batches if batch.state == BatchState.INGESTED]
+
+    @property
+    def answered(self) -> int:
+        return sum(batch.request_total for batch in self.back)
+
+    @property
+    def labeled(self) -> int:
+        return sum(batch.usable_results for batch in self.back)
+
+    @property
+    def not_labeled(self) -> Counter[str]:
+        """By failure reason, else by the outcome, as the batches brought it."""
+        return sum((Counter(batch.not_usable) for batch in self.back), Counter())
+
+    @property
+    def not_labeled_total(self) -> int:
+        return self.answered - self.labeled
 
     @property
     def parts(self) -> list[tuple[str, int, str]]:
         return [
             ("ok", self.labeled, "labeled"),
+            ("err", self.not_labeled_total, "not labeled"),
             ("proc", self.in_flight, "in flight"),
-            ("wait", self.waiting, "waiting"),
-            ("err", self.failed, "failed"),
-            ("can", self.withdrawn, "withdrawn"),
         ]
 
+    @property
+    def open_batches(self) -> list[Batch]:
+        return [batch for batch in self.batches if batch.state in BatchState.open()]
 
-@dataclass(frozen=True, slots=True)
-class LastNight:
-    """What the batches of one night did; `answered` counts answers, of ended batches only."""
+    @property
+    def wanted(self) -> list[Batch]:
+        return [batch for batch in self.batches if batch.state not in NEVER_SENT]
 
-    night: Night | None
-    sent: int
-    answered: int
-    open_batches: int
-    last_back: datetime | None
-    list_usd: Decimal
-    paid_usd: Decimal
+    @property
+    def last_back(self) -> datetime | None:
+        return max((batch.ingested_at for batch in self.back if batch.ingested_at), default=None)
+
+    @property
+    def list_usd(self) -> Decimal:
+        return sum((batch.list_usd for batch in self.back), Decimal(0))
+
+    @property
+    def paid_usd(self) -> Decimal:
+        return sum((batch.paid_usd for batch in self.back), Decimal(0))
 
     @property
     def saved_usd(self) -> Decimal:
         return self.list_usd - self.paid_usd
 
+    @property
+    def unpriced(self) -> int:
+        return sum(batch.unpriced_results for batch in self.back)
 
-@dataclass(frozen=True, slots=True)
-class Leaving:
-    """Documents of one version that wait to leave one way; prices in USD, None where nobody knows."""
+    @property
+    def in_flight(self) -> int:
+        return self.sent - self.answered
 
-    version: LabelingTaskVersion
-    way: Way
-    documents: int
-    list_usd: Decimal | None
-    paid_usd: Decimal | None
+    @property
+    def _with_id(self) -> list[Batch]:
+        return [batch for batch in self.batches if batch.message_batch_id is not None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,30 +139,53 @@ class Saved:
 
 
 @dataclass(frozen=True, slots=True)
-class Overview:
-    today: date
-    last: LastNight | None
+class TrendNight:
+    date: date
+    labeled: int
+    saved_usd: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One night with its neighbors. `night` is None only before the first one was due."""
+
+    night: Night | None
+    date: date
+    starts_at: datetime
+    ends_at: datetime
+    batches: Sequence[Batch]
+    earlier: Night | None
+    later: Night | None
+    is_current: bool
+
+    @property
+    def at_night(self) -> Done:
+        return Done([batch for batch in self.batches if batch.night_id is not None])
+
+    @property
+    def by_day(self) -> Done:
+        return Done([batch for batch in self.batches if batch.night_id is None])
+
+    @property
+    def all(self) -> Done:
+        return Done(self.batches)
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What is true now, whatever night it is: shown on the sheet of the running night only."""
+
     balance: Balance
-    waiting: dict[Way, int]
-    open_requests: dict[Lane, int]
-    open_batches: Sequence[Batch]
-    ended_batches: Sequence[Batch]
-    more_open: int
-    causes: Sequence[Cause]
-    troubles: Sequence[Trouble]
-    unreadable: Sequence[Upload]
-    to_confirm: int
-    leaving: Sequence[Leaving]
-    next_night: date
+    needs: Needs
+    leaving: LeavingNext
+    today: date
     next_due: datetime
     gates: Sequence[Gate]
     workers: Sequence[Worker]
     saved: Saved
-
-    @property
-    def at_the_api(self) -> list[Batch]:
-        states = (BatchState.IN_PROGRESS, BatchState.CANCELING)
-        return [batch for batch in self.open_batches if batch.state in states]
+    trend: Sequence[TrendNight]
+    open_requests: dict[Lane, int]
+    open_batches: int
 
     @property
     def paused(self) -> Gate | None:
@@ -154,109 +200,68 @@ class Overview:
         return not self.balance.accepted
 
     @property
-    def needs(self) -> int:
-        """How many things a person can change."""
-        return len(self.causes) + len(self.troubles) + len(self.unreadable) + bool(self.to_confirm)
-
-    @property
     def is_active(self) -> bool:
         """Whether something can change within seconds."""
-        return bool(self.open_batches or self.open_requests.get(Lane.URGENT) or self.waiting[Way.NOW])
-
-    @property
-    def leaving_totals(self) -> tuple[int, Decimal | None, Decimal | None]:
-        """Documents, real-time price and price; a sum with an unknown part is unknown."""
-        prices = [(row.list_usd, row.paid_usd) for row in self.leaving]
-        known = all(list_usd is not None for list_usd, _ in prices)
-        return (
-            sum(row.documents for row in self.leaving),
-            sum((list_usd or Decimal(0) for list_usd, _ in prices), Decimal(0)) if known else None,
-            sum((paid_usd or Decimal(0) for _, paid_usd in prices), Decimal(0)) if known else None,
-        )
+        return bool(self.open_batches or self.open_requests.get(Lane.URGENT) or self.leaving.now)
 
 
-def overview(settings: Configuration, now: datetime) -> Overview:
-    """A bounded number of queries, none of which counts documents."""
-    open_batches = list(_shown_batches(Batch.objects.open().order_by("-id"))[: MOST_BATCHES + 1])
-    ended = _shown_batches(
-        Batch.objects.filter(state=BatchState.INGESTED, ingested_at__gte=now - RECENT).order_by("-id")
+def current_night(settings: Configuration, now: datetime) -> Night | None:
+    """The night that was due last."""
+    return Night.objects.filter(due_at__lte=now).order_by("-date").first()
+
+
+def sheet(night: Night | None, settings: Configuration, now: datetime) -> Sheet:
+    """Four queries, however many batches and documents the night had."""
+    later = Night.objects.filter(date__gt=night.date, due_at__lte=now).order_by("date").first() if night else None
+    earlier = Night.objects.filter(date__lt=night.date).order_by("-date").first() if night else None
+    day, due = (night.date, night.due_at) if night else nights.latest_due(now, settings.night, settings.zone)
+    ends_at = later.due_at if later else nights.next_due(max(now, due), settings.night, settings.zone)[1]
+    by_day = Q(night=None, built_at__gte=due, built_at__lt=ends_at)
+    batches = Batch.objects.filter(Q(night=night) | by_day if night else by_day)
+    return Sheet(
+        night=night,
+        date=day,
+        starts_at=due,
+        ends_at=ends_at,
+        batches=list(batches.select_related("version__task").defer(*_BIG_COLUMNS).order_by("id")),
+        earlier=earlier,
+        later=later,
+        is_current=later is None,
     )
-    waiting = _waiting()
-    next_night, next_due = nights.next_due(now, settings.night, settings.zone)
-    return Overview(
-        today=now.astimezone(settings.zone).date(),
-        last=last_night(settings, now),
+
+
+def house(settings: Configuration, now: datetime) -> House:
+    """A bounded number of queries, none of which counts documents but the open failures."""
+    _, next_due = nights.next_due(now, settings.night, settings.zone)
+    return House(
         balance=balance(),
-        waiting={way: sum(n for (_, w), n in waiting.items() if w == way) for way in Way},
-        open_requests=_open_requests(),
-        open_batches=open_batches[:MOST_BATCHES],
-        ended_batches=list(ended[:MOST_RECENT]),
-        more_open=max(0, len(open_batches) - MOST_BATCHES),
-        causes=open_causes(),
-        troubles=troubles(settings, now),
-        unreadable=list(Upload.objects.filter(state=UploadState.RECEIVED).exclude(error="").order_by("-id")[:3]),
-        to_confirm=Upload.objects.filter(state=UploadState.CHECKED).count(),
-        leaving=_leaving(waiting),
-        next_night=next_night,
+        needs=needs(settings, now),
+        leaving=leaving_next(),
+        today=now.astimezone(settings.zone).date(),
         next_due=next_due,
         gates=list(Gate.objects.filter(closed_at__isnull=False).select_related("task").order_by("task_id")),
         workers=workers(now),
         saved=saved_this_month(settings, now),
+        trend=trend(),
+        open_requests=_open_requests(),
+        open_batches=Batch.objects.open().count(),
     )
 
 
-def balance() -> Balance:
-    """Accepted and the states in one statement, so that they belong to one instant."""
-    everything = Upload.objects.order_by().values(one=Value(1)).annotate(n=Sum("accepted")).values("n")
-    rows = list(
-        DocumentTally.objects.order_by()
-        .values("state")
-        .annotate(n=Sum("documents"), accepted=Coalesce(Subquery(everything), Value(0)))
+def trend() -> list[TrendNight]:
+    """The last fourteen nights that were due, oldest first."""
+    newest = Night.objects.order_by("-date").values("pk")[:TREND_NIGHTS]
+    rows = (
+        Night.objects.filter(pk__in=newest)
+        .order_by("date")
+        .values_list("date")
+        .annotate(labeled=Sum("batches__usable_results"), saved=Sum(F("batches__list_usd") - F("batches__paid_usd")))
     )
-    sums = {row["state"]: int(row["n"]) for row in rows}
-    return Balance(
-        accepted=int(rows[0]["accepted"]) if rows else 0,
-        waiting=sums.get(DocumentState.QUEUED, 0),
-        in_flight=sums.get(DocumentState.BATCHED, 0),
-        labeled=sums.get(DocumentState.LABELED, 0),
-        failed=sums.get(DocumentState.FAILED, 0),
-        withdrawn=sums.get(DocumentState.WITHDRAWN, 0),
-        check=LedgerCheck.objects.order_by("-id").first(),
-    )
-
-
-def last_night(settings: Configuration, now: datetime) -> LastNight | None:
-    """The night that left last; without one, what was sent since midnight of the site's day."""
-    night = Night.objects.filter(left_at__isnull=False).order_by("-date").first()
-    midnight = now.astimezone(settings.zone).replace(hour=0, minute=0, second=0, microsecond=0)
-    if night is not None and night.left_at and night.left_at > now - timedelta(days=2):
-        return _what_happened(night, Batch.objects.filter(night=night))
-    today = _what_happened(None, Batch.objects.filter(created_at__gte=midnight))
-    return today if today.sent else None
-
-
-def _what_happened(night: Night | None, batches: BatchQuerySet) -> LastNight:
-    sums = batches.filter(message_batch_id__isnull=False).aggregate(
-        sent=Sum("request_total"),
-        answered=Sum("succeeded", filter=Q(state=BatchState.INGESTED)),
-        open_batches=Count("id", filter=Q(state__in=BatchState.open())),
-        last_back=Max("ingested_at"),
-        list_usd=Sum("list_usd"),
-        paid_usd=Sum("paid_usd"),
-    )
-    return LastNight(
-        night=night,
-        sent=sums["sent"] or 0,
-        answered=sums["answered"] or 0,
-        open_batches=sums["open_batches"],
-        last_back=sums["last_back"],
-        list_usd=sums["list_usd"] or Decimal(0),
-        paid_usd=sums["paid_usd"] or Decimal(0),
-    )
+    return [TrendNight(day, labeled or 0, saved or Decimal(0)) for day, labeled, saved in rows]
 
 
 def workers(now: datetime) -> list[Worker]:
-    """The newest sign of each queue; a queue that never beat is silent."""
+    """The newest sign of each queue, silent ones first; a queue that never beat is silent."""
     newest = Heartbeat.objects.filter(queue=OuterRef("queue")).order_by("-beaten_at").values("pk")[:1]
     beats = {beat.queue: beat for beat in Heartbeat.objects.filter(pk=Subquery(newest))}
     found = []
@@ -273,39 +278,6 @@ def saved_this_month(settings: Configuration, now: datetime) -> Saved:
         list_usd=Sum("list_usd"), paid_usd=Sum("paid_usd"), unpriced=Sum("unpriced")
     )
     return Saved(sums["list_usd"] or Decimal(0), sums["paid_usd"] or Decimal(0), int(sums["unpriced"] or 0))
-
-
-def _shown_batches(batches: BatchQuerySet) -> BatchQuerySet:
-    return batches.select_related("version__task")
-
-
-def _waiting() -> dict[tuple[int, str], int]:
-    """Queued documents by version and way."""
-    sums = (
-        DocumentTally.objects.filter(state=DocumentState.QUEUED)
-        .order_by()
-        .values_list("version_id", "way")
-        .annotate(n=Sum("documents"))
-    )
-    return {(version_id, way): int(n) for version_id, way, n in sums if n}
-
-
-def _leaving(waiting: dict[tuple[int, str], int]) -> list[Leaving]:
-    version_ids = {version_id for version_id, _ in waiting}
-    versions = LabelingTaskVersion.objects.select_related("task").in_bulk(version_ids)
-    usual = usual_list_cost(version_ids)
-    rows = [
-        Leaving(
-            versions[version_id],
-            Way(way),
-            n,
-            estimate(n, usual.get(version_id), Way.URGENT),
-            estimate(n, usual.get(version_id), Way(way)),
-        )
-        for (version_id, way), n in waiting.items()
-    ]
-    order = list(Way)
-    return sorted(rows, key=lambda row: (order.index(row.way), -row.documents))
 
 
 def _open_requests() -> dict[Lane, int]:

@@ -65,11 +65,11 @@ def rail(batches: Sequence[Batch], now: datetime, night: time, zone: ZoneInfo, s
     usual = usual_durations({batch.version.task_id for batch in batches})
     usual_at = {batch.pk: _usual_at(batch, usual) for batch in batches}
     start, end = _span(batches, usual_at, now)
-    axis = _Axis(start, end, now, shown_zone)
+    axis = Axis(start, end, now, shown_zone)
     return Rail(
         rows=[_row(batch, usual_at[batch.pk], axis) for batch in batches],
         ticks=axis.ticks(),
-        nights=_nights(start, end, night, zone, axis),
+        nights=night_spans(start, end, night, zone, axis),
         now=axis.place(now),
         now_label=axis.hour(now),
         sentence=f"Time axis from {axis.hour(start)} to {axis.hour(end)}",
@@ -120,7 +120,9 @@ def _is_late(batch: Batch, usual_at: datetime | None, now: datetime) -> bool:
     return batch.ended_at is None and usual_at is not None and now > usual_at
 
 
-class _Axis:
+class Axis:
+    """A stretch of time as percent of a width; hours are written in the reader's zone."""
+
     def __init__(self, start: datetime, end: datetime, now: datetime, zone: ZoneInfo) -> None:
         self.start, self.end, self.now, self.zone = start, end, now, zone
 
@@ -144,7 +146,7 @@ class _Axis:
         return ticks
 
 
-def _nights(start: datetime, end: datetime, night: time, zone: ZoneInfo, axis: _Axis) -> list[tuple[float, float]]:
+def night_spans(start: datetime, end: datetime, night: time, zone: ZoneInfo, axis: Axis) -> list[tuple[float, float]]:
     """The eight hours from each submission on, shaded."""
     spans = []
     day = start.astimezone(zone).date() - timedelta(days=1)
@@ -157,7 +159,7 @@ def _nights(start: datetime, end: datetime, night: time, zone: ZoneInfo, axis: _
     return spans
 
 
-def _row(batch: Batch, usual_at: datetime | None, axis: _Axis) -> RailRow:
+def _row(batch: Batch, usual_at: datetime | None, axis: Axis) -> RailRow:
     late = _is_late(batch, usual_at, axis.now)
     limit = batch.expires_at if late and batch.expires_at and batch.expires_at > axis.now else None
     return RailRow(
@@ -172,7 +174,7 @@ def _row(batch: Batch, usual_at: datetime | None, axis: _Axis) -> RailRow:
     )
 
 
-def _bars(batch: Batch, usual_at: datetime | None, axis: _Axis) -> list[TimeBar]:
+def _bars(batch: Batch, usual_at: datetime | None, axis: Axis) -> list[TimeBar]:
     if batch.created_at is None:
         return []
     start, now = axis.place(batch.created_at), axis.place(axis.now)
@@ -187,7 +189,7 @@ def _bars(batch: Batch, usual_at: datetime | None, axis: _Axis) -> list[TimeBar]
     return [TimeBar("typ", now, usual), TimeBar("run", start, now)]
 
 
-def _sentence(batch: Batch, usual_at: datetime | None, axis: _Axis) -> str:
+def _sentence(batch: Batch, usual_at: datetime | None, axis: Axis) -> str:
     if batch.created_at is None:
         return "Not at the API."
     words = [f"Sent {axis.hour(batch.created_at)}."]

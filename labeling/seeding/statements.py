@@ -185,6 +185,20 @@ _BATCHES = """
     ) t WHERE t.batch_id = b.id
 """
 
+_CAME_OF = """
+    UPDATE labeling_batch b SET usable_results = t.usable, not_usable = t.not_usable
+    FROM (
+        SELECT batch_id, COALESCE(sum(n) FILTER (WHERE usable), 0) AS usable,
+            COALESCE(jsonb_object_agg(reason, n) FILTER (WHERE NOT usable), '{}') AS not_usable
+        FROM (
+            SELECT r.batch_id, COALESCE(s.usable, false) AS usable,
+                COALESCE(NULLIF(s.failure_reason, ''), r.outcome) AS reason, count(*) AS n
+            FROM labeling_request r LEFT JOIN labeling_result s ON s.request_id = r.id
+            WHERE r.outcome <> 'open' AND r.batch_id IS NOT NULL GROUP BY 1, 2, 3
+        ) ends GROUP BY batch_id
+    ) t WHERE t.batch_id = b.id
+"""
+
 _REFUSED = """
     INSERT INTO labeling_refusedrow (upload_id, row_number, line_number, reason, sentence, raw)
     SELECT upload_id, documents + n, documents + n + 1, 'blank_text', 'The text is blank.', (n - 1) || ',,'
@@ -204,6 +218,7 @@ IN_ORDER = (
     _LINES,
     _MONEY,
     _BATCHES,
+    _CAME_OF,
     _REFUSED,
 )
 

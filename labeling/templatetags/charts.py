@@ -213,3 +213,23 @@ def meter(part: int, whole: int, kind: str) -> SafeString:
         kind,
         f"{width:.1f}",
     )
+
+
+@register.simple_tag
+def spark(numbers: Sequence[int | Decimal], sentence: str) -> SafeString:
+    """Small bars, the last one marked; a night without anything keeps its place."""
+    highest = max([*numbers, 1])
+    width = Decimal(100) / max(1, len(numbers))
+    rects = [
+        (
+            "bar last" if place == len(numbers) - 1 else "bar",
+            f"{place * width:.2f}",
+            f"{width * Decimal('0.68'):.2f}",
+            f"{22 - height:.1f}",
+            f"{height:.1f}",
+        )
+        for place, number in enumerate(numbers)
+        for height in (max(1.0, float(number) / float(highest) * 22),)
+    ]
+    drawn = format_html_join("", '<rect class="{}" x="{}%" width="{}%" y="{}" height="{}" rx="1"/>', rects)
+    return format_html('<span class="spark"><svg role="img" aria-label="{}">{}</svg></span>', sentence, drawn)

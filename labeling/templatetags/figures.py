@@ -7,7 +7,7 @@ from typing import Any
 from django import template
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from labeling.models import Batch
@@ -16,7 +16,15 @@ register = template.Library()
 
 MISSING = "–"
 CENT = Decimal("0.01")
-IRREGULAR = {"batch": "batches", "copy": "copies", "real-time call": "real-time calls", "try": "tries", "is": "are"}
+IRREGULAR = {
+    "batch": "batches",
+    "open batch": "open batches",
+    "copy": "copies",
+    "try": "tries",
+    "is": "are",
+    "waits": "wait",
+    "goes": "go",
+}
 
 
 @register.filter
@@ -133,12 +141,25 @@ def duration(length: timedelta | None) -> str:
 
 
 @register.filter
+def duration_units(length: timedelta | None) -> str | SafeString:
+    """The same with small units, for large figures."""
+    words = duration(length).split()
+    pairs = zip(words[::2], words[1::2], strict=False)
+    return format_html_join(" ", "{}<small>{}</small>", pairs) if len(words) > 1 else " ".join(words)
+
+
+@register.filter
 def clock(at: datetime | None) -> str | SafeString:
     """A point in time as near as it is: 14:32, Wed 22:00, 17 Nov, 17 Nov 2025; in full in its title."""
     if at is None:
         return MISSING
     local = timezone.localtime(at)
     return _time_element(local, _near(local))
+
+
+def clock_text(at: datetime) -> str:
+    """The same without markup, for sentences."""
+    return _near(timezone.localtime(at))
 
 
 @register.filter

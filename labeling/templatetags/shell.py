@@ -78,13 +78,15 @@ def with_query(context: template.Context, **changes: Any) -> str:
 @register.simple_tag
 def trouble_link(trouble: Trouble) -> dict[str, str]:
     """Where a person can do something about a trouble."""
+    if trouble.subject.startswith("task:"):
+        return {"url": reverse("task", args=[trouble.subject.removeprefix("task:")]), "words": "Open task"}
     kind, _, pk = trouble.subject.partition("-")
     if kind == "B" and pk.isdecimal():
         return {"url": reverse("batch", args=[int(pk)]), "words": "Open batch"}
     if kind == "U" and pk.isdecimal():
         return {"url": reverse("upload", args=[int(pk)]), "words": "Open upload"}
     places = {"silent_workers": ("#workers", "See workers"), "ledger": ("#balance", "See the book")}
-    url, words = places.get(trouble.kind, ("#sending" if trouble.kind.startswith("paused") else "#main", "See below"))
+    url, words = places.get(trouble.kind, ("#main", "See below"))
     return {"url": url, "words": words}
 
 

@@ -1,12 +1,19 @@
-"""The first page, and the gates: pause and resume."""
+"""The night: the first page, the sheet of every night, and the gates, pause and resume."""
+
+from datetime import date
 
 from django.http import HttpResponseBase
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
 from django.utils import timezone
 
 from labeling.forms import ReasonForm
+from labeling.models import Night
 from labeling.pipeline import pausing
-from labeling.reports.night import overview
-from labeling.reports.rail import rail
+from labeling.reports import headline, nights
+from labeling.reports import night as report
+from labeling.reports.brought import brought
+from labeling.reports.lanes import lanes
 from labeling.waking import wake
 
 from .door import WebRequest, command, live_part, page
@@ -16,47 +23,87 @@ from .reader import settings_of, shown_zone
 
 @page()
 def night(request: WebRequest) -> HttpResponseBase:
-    return show(request, _page(request))
+    return show(request, _first_page(request))
 
 
 @live_part
 def night_live(request: WebRequest) -> HttpResponseBase:
-    return refresh(request, _page(request))
+    return refresh(request, _first_page(request))
+
+
+@page()
+def night_of(request: WebRequest, day: date) -> HttpResponseBase:
+    """The sheet of one night; that of the running one is the first page under its lasting address."""
+    return show(request, _page(request, get_object_or_404(Night, date=day)))
+
+
+@live_part
+def night_of_live(request: WebRequest, day: date) -> HttpResponseBase:
+    return refresh(request, _page(request, get_object_or_404(Night, date=day)))
+
+
+@page()
+def all_nights(request: WebRequest) -> HttpResponseBase:
+    found = nights.night_page(_a_date(request.GET.get("before")))
+    return render(request, "nights/list.html", {"page": found, "is_first": not request.GET.get("before")})
 
 
 @command()
 def pause(request: WebRequest) -> HttpResponseBase:
     form = ReasonForm(request.POST)
     if not form.is_valid():
-        return answer(request, "Not paused: say why, in a few words.", page=_page(request), back="night", failed=True)
+        return _answer(request, "Not paused: say why, in a few words.", failed=True)
     paused = pausing.pause_everything(by=request.user, reason=form.cleaned_data["reason"])
     if not paused.changed:
-        return answer(request, "Sending was paused already; the first reason stays.", page=_page(request), back="night")
+        return _answer(request, "Sending was paused already; the first reason stays.")
     left = f" Already on its way: {', '.join(paused.claimed)}." if paused.claimed else ""
-    return answer(request, f"Paused: nothing leaves any more.{left}", page=_page(request), back="night")
+    return _answer(request, f"Paused: nothing leaves any more.{left}")
 
 
 @command()
 def resume(request: WebRequest) -> HttpResponseBase:
     sentences = pausing.resume_everything(by=request.user)
     wake()
-    sentence = " ".join(sentences) or "Sending was not paused any more."
-    return answer(request, sentence, page=_page(request), back="night")
+    return _answer(request, " ".join(sentences) or "Sending was not paused any more.")
 
 
-def _page(request: WebRequest) -> LivePage:
+def _answer(request: WebRequest, sentence: str, *, failed: bool = False) -> HttpResponseBase:
+    return answer(request, sentence, page=_first_page(request), back="night", failed=failed)
+
+
+def _first_page(request: WebRequest) -> LivePage:
+    return _page(request, report.current_night(settings_of(request), timezone.now()), is_first=True)
+
+
+def _page(request: WebRequest, row: Night | None, *, is_first: bool = False) -> LivePage:
     settings, now = settings_of(request), timezone.now()
-    seen = overview(settings, now)
-    batches = [*seen.at_the_api, *(b for b in seen.open_batches if b not in seen.at_the_api), *seen.ended_batches]
-    return LivePage(
-        "night.html",
-        "/live/night",
-        ACTIVE if seen.is_active else IDLE,
-        {
-            "night": seen,
-            "rail": rail(batches, now, settings.night, settings.zone, shown_zone(request)),
-            "site_zone": settings.time_zone,
-        },
-        phase="paused" if seen.gates else "open",
-        has_acts=True,
-    )
+    sheet = report.sheet(row, settings, now)
+    house = report.house(settings, now) if sheet.is_current else None
+    context = {
+        "sheet": sheet,
+        "house": house,
+        "title": headline.title(sheet, house, now),
+        "money": headline.money(sheet.at_night if sheet.at_night.wanted else sheet.by_day),
+        "lanes": lanes(sheet.batches, now, settings.night, settings.zone, shown_zone(request)),
+        "brought": brought(sheet.all.not_labeled),
+        "labeled_by_night": [night.labeled for night in house.trend] if house else [],
+        "saved_by_night": [night.saved_usd for night in house.trend] if house else [],
+        "site_zone": settings.time_zone,
+    }
+    url = reverse("night_live") if is_first or row is None else reverse("night_of_live", args=[row.date])
+    phase = "paused" if house and house.gates else "open"
+    return LivePage("night.html", url, _rhythm(sheet, house), context, phase=phase, has_acts=True)
+
+
+def _rhythm(sheet: report.Sheet, house: report.House | None) -> int | None:
+    """An old night whose batches are all stored cannot change any more."""
+    if house:
+        return ACTIVE if house.is_active else IDLE
+    return IDLE if sheet.all.open_batches else None
+
+
+def _a_date(text: str | None) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        return None

@@ -381,3 +381,13 @@ def test_an_answer_to_a_batch_that_ended_elsewhere_does_not_touch_it(fake: FakeA
     assert not ingest.ingest(anew(batch), setting())
     assert len(fake.called("result_lines")) == 1
     assert fetched() == []
+
+
+def test_what_came_of_a_batch_is_frozen_on_its_row(fake: FakeApi) -> None:
+    brought_in(a_version(), texts(5))
+    fake.answers += [succeeded("red"), succeeded("red"), succeeded("purple"), expired(), errored("api_error")]
+    (batch,) = ended(fake)
+    fetched()
+    batch.refresh_from_db()
+    assert batch.usable_results == 2
+    assert batch.not_usable == {"not_a_label": 1, "expired": 1, "errored": 1}

@@ -1,18 +1,24 @@
 """Every address with a stranger, an account without a role, a viewer, an operator and an admin."""
 
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 
+from labeling.models import Night
 from labeling.states import BatchState, FailureReason, UploadState
 from labeling.urls import urlpatterns
 from tests.factories import make_batch, make_document, make_request, make_result, make_task, make_upload, make_version
 
 Kwargs = dict[str, dict[str, Any]]
+DAY = date(2026, 11, 19)
+NEED: dict[str, Any] = {"key": "decision--colors--not_a_label"}
 PAGES: Kwargs = {
     "night": {},
+    "nights": {},
+    "night_of": {"day": DAY},
     "uploads": {},
     "upload": {"pk": 900_001},
     "upload_refused": {"pk": 900_001},
@@ -34,6 +40,7 @@ PAGES: Kwargs = {
 }
 LIVE: Kwargs = {
     "night_live": {},
+    "night_of_live": {"day": DAY},
     "uploads_live": {},
     "upload_live": {"pk": 900_001},
     "batches_live": {},
@@ -41,12 +48,20 @@ LIVE: Kwargs = {
     "decisions_live": {},
 }
 DRAFT: dict[str, Any] = {"slug": "colors", "number": 2}
-OPERATOR_PAGES: Kwargs = {"upload_new": {}, "task_new": {}, "task_edit": {"slug": "colors"}, "version_use": DRAFT}
+OPERATOR_PAGES: Kwargs = {
+    "upload_new": {},
+    "task_new": {},
+    "task_edit": {"slug": "colors"},
+    "version_use": DRAFT,
+    "need": NEED,
+}
 ADMIN_PAGES: Kwargs = {"settings": {}}
 CAUSE: dict[str, Any] = {"slug": "colors", "reason": FailureReason.NOT_A_LABEL}
 COMMANDS: Kwargs = {
     "pause": {},
     "resume": {},
+    "need_take": NEED,
+    "need_give_back": NEED,
     "upload_columns": {"pk": 900_001},
     "upload_confirm": {"pk": 900_001},
     "upload_discard": {"pk": 900_001},
@@ -67,6 +82,7 @@ OPEN = {"theme", "workers_health"}
 @pytest.fixture
 def house(db: None) -> None:
     """One of everything, with the ids that the addresses above name."""
+    Night.objects.create(date=DAY, due_at=datetime(2026, 11, 19, tzinfo=UTC))
     version = make_version(make_task(slug="colors"))
     make_version(version.task, draft=True)
     upload = make_upload(version, pk=900_001)

@@ -95,7 +95,7 @@ def test_one_thing_needs_and_two_things_need(operator: Client) -> None:
     make_request(make_document(make_upload()))
     assert "1 thing needs you" in see(operator, "/")  # no worker runs in a test
     make_document(state="failed", failure_reason="poison")
-    assert "2 things need you" in see(operator, "/")
+    assert "1 decision and 1 other thing for you" in see(operator, "/")
 
 
 def test_a_viewer_is_not_asked_to_decide(operator: Client, viewer: Client) -> None:

@@ -1,12 +1,14 @@
 """A page costs the same number of queries for a few rows as for many."""
 
+from datetime import UTC, date, datetime
+
 import pytest
 from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from labeling.models import LabelingTaskVersion
+from labeling.models import LabelingTaskVersion, Night
 from labeling.states import BatchState
 from tests.factories import make_batch, make_document, make_request, make_result, make_task, make_upload, make_version
 
@@ -14,6 +16,9 @@ MOST = 45
 PATHS = (
     "/",
     "/live/night",
+    "/nights/",
+    "/nights/2026-11-19/",
+    "/live/nights/2026-11-19",
     "/uploads/",
     "/live/uploads",
     "/uploads/900001/",
@@ -36,19 +41,21 @@ PATHS = (
 
 @pytest.fixture
 def version(db: None) -> LabelingTaskVersion:
+    night = Night.objects.create(date=date(2026, 11, 19), due_at=datetime(2026, 11, 19, tzinfo=UTC))
     version = make_version(make_task(slug="colors"))
     upload = make_upload(version, pk=900_001)
     batch = make_batch(version, pk=900_001)
     make_result(make_request(make_document(upload, pk=900_001), batch=batch))
-    fill(version)
+    fill(version, night)
     return version
 
 
-def fill(version: LabelingTaskVersion) -> None:
+def fill(version: LabelingTaskVersion, night: Night) -> None:
     """Some of every kind."""
     upload = make_upload(version)
-    running = make_batch(version)
-    ended = make_batch(version, state=BatchState.IN_PROGRESS)
+    running = make_batch(version, night=night)
+    ended = make_batch(version, state=BatchState.IN_PROGRESS, night=night)
+    make_batch(version, state=BatchState.INGESTED, night=night)
     for _ in range(4):
         make_document(upload)
         make_request(make_document(upload), batch=running)
@@ -63,7 +70,7 @@ def test_queries_are_bounded_and_do_not_grow_with_the_rows(
 ) -> None:
     few = _queries(viewer, path)
     for _ in range(3):
-        fill(version)
+        fill(version, Night.objects.get())
     many = _queries(viewer, path)
     assert many == few
     assert many <= MOST
