@@ -36,7 +36,7 @@ def test_a_need_that_was_given_back_can_be_taken_again(operator: Client, admin: 
     make_need()
     admin.post(f"/needs/{KEY}/take")
     operator.post(f"/needs/{KEY}/give-back")
-    assert Activity.objects.first().sentence == f"Gives {KEY} back, which admin-person had"
+    assert Activity.objects.latest("pk").sentence == f"Gives {KEY} back, which admin-person had"
     assert "has it since" not in see(operator, "/")
     operator.post(f"/needs/{KEY}/take")
     assert Taken.objects.get().by == "operator-person"
