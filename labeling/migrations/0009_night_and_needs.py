@@ -28,7 +28,7 @@ WHAT_CAME_OF_BATCHES = """
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("labeling", "0007_exact_requests"),
+        ("labeling", "0008_drafts_and_putting_in_use"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
