@@ -32,9 +32,7 @@ def stored(night: Night | None, version: LabelingTaskVersion, requests: int, usa
     """A batch whose results are stored."""
     totals = {"request_total": requests, "usable_results": usable, "succeeded": requests, "list_usd": 2, "paid_usd": 1}
     not_usable = {"cut_off": requests - usable} if usable < requests else {}
-    return make_batch(
-        version, night=night, state=BatchState.INGESTED, not_usable=not_usable, **{**totals, **columns}
-    )
+    return make_batch(version, night=night, state=BatchState.INGESTED, not_usable=not_usable, **{**totals, **columns})
 
 
 def title(client: Client, path: str = "/") -> str:
