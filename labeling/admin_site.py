@@ -15,7 +15,7 @@ STORY = (
     ("What came in", ("Upload", "RefusedRow", "Document", "DocumentText")),
     ("What was sent", ("Night", "Batch", "BatchEvent", "Candidate", "Request", "Account")),
     ("What came back", ("Result", "ResultLine", "StrayLine")),
-    ("Money", ("ModelPrice", "SpendTally")),
+    ("Money", ("ModelPrice", "SpendTally", "AnswerTally")),
     (
         "How the house runs",
         ("Gate", "Setting", "Heartbeat", "LedgerCheck", "Taken", "Activity", "DocumentTally", "RequestTally"),

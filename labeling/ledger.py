@@ -12,7 +12,9 @@ from labeling.models import LedgerCheck
 
 _FIGURES = """
     WITH documents AS (
-        SELECT upload_id, state, CASE WHEN state = 'queued' THEN way ELSE '' END AS way, count(*) AS n
+        SELECT upload_id, state, CASE WHEN state = 'queued' THEN way ELSE '' END AS way, count(*) AS n,
+            count(*) FILTER (WHERE leader_id IS NULL) AS leaders,
+            COALESCE(sum(encoded_bytes) FILTER (WHERE leader_id IS NULL), 0) AS leader_bytes
         FROM labeling_document GROUP BY 1, 2, 3
     ), requests AS (
         SELECT batch_id, outcome, count(*) AS n FROM labeling_request GROUP BY batch_id, outcome
@@ -32,15 +34,13 @@ _FIGURES = """
         (SELECT COALESCE(sum(n), 0) FROM documents WHERE state = 'withdrawn') AS withdrawn,
         (SELECT count(*) FROM labeling_upload u WHERE u.accepted <> (
             SELECT COALESCE(sum(n), 0) FROM documents d WHERE d.upload_id = u.id)) AS unbalanced_uploads,
-        (SELECT count(*) FROM (
-            SELECT t.upload_id, t.state, t.way FROM labeling_documenttally t GROUP BY 1, 2, 3
-            HAVING sum(t.documents) <> COALESCE((
-                SELECT sum(n) FROM documents d
-                WHERE d.upload_id = t.upload_id AND d.state = t.state AND d.way = t.way), 0)
-        ) x) + (SELECT count(*) FROM documents d WHERE NOT EXISTS (
-            SELECT 1 FROM labeling_documenttally t
-            WHERE t.upload_id = d.upload_id AND t.state = d.state AND t.way = d.way
-        )) AS drifted_document_counts,
+        (SELECT count(*) FROM documents d FULL JOIN (
+            SELECT upload_id, state, way, sum(documents) AS n, sum(leaders) AS leaders,
+                sum(leader_bytes) AS leader_bytes
+            FROM labeling_documenttally GROUP BY 1, 2, 3
+        ) t USING (upload_id, state, way)
+            WHERE COALESCE(d.n, 0) <> COALESCE(t.n, 0) OR COALESCE(d.leaders, 0) <> COALESCE(t.leaders, 0)
+                OR COALESCE(d.leader_bytes, 0) <> COALESCE(t.leader_bytes, 0)) AS drifted_document_counts,
         (SELECT COALESCE(sum(n), 0) FROM requests WHERE outcome = 'open') AS open_requests,
         (SELECT count(*) FROM labeling_document c JOIN labeling_document l ON l.id = c.leader_id
             WHERE c.state = 'batched') AS sent_copies,
@@ -53,6 +53,7 @@ _FIGURES = """
         (SELECT COALESCE(sum(paid_usd), 0) FROM results) AS paid_usd,
         (SELECT COALESCE(sum(list_usd), 0) FROM labeling_spendtally) AS booked_list_usd,
         (SELECT COALESCE(sum(paid_usd), 0) FROM labeling_spendtally) AS booked_paid_usd,
+        (SELECT COALESCE(sum(paid_usd), 0) FROM labeling_answertally) AS counted_paid_usd,
         (SELECT count(*) FROM labeling_batch b LEFT JOIN results r ON r.batch_id = b.id
             WHERE b.state = 'ingested' AND b.paid_usd <> COALESCE(r.paid_usd, 0)) AS batches_with_other_money
 """
@@ -85,6 +86,7 @@ def identities() -> list[Identity]:
         ("open requests = open requests counted", f["open_requests"], f["counted_open_requests"]),
         ("real-time price of results = real-time price booked", f["list_usd"], f["booked_list_usd"]),
         ("paid for results = paid as booked", f["paid_usd"], f["booked_paid_usd"]),
+        ("paid as booked = paid by uploads", f["booked_paid_usd"], f["counted_paid_usd"]),
         ("batches whose frozen money differs = 0", f["batches_with_other_money"], 0),
     )
     return [Identity(name, str(left), str(right), left == right) for name, left, right in pairs]

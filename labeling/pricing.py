@@ -122,6 +122,10 @@ class PriceTable:
         rate = self._rate(model, day, prompt_tokens)
         return rate.price if rate else None
 
+    def tiers(self, model: str, day: date) -> "tuple[Price, ...]":
+        """The prices in effect on that day, the tier for the longest prompts first; none when nobody knows them."""
+        return tuple(rate.price for rate in self._tiers_in_effect(model, day))
+
     def cost(self, model: str, day: date, usage: Usage, lane: Lane, stop_reason: str | None = None) -> Cost | None:
         """What an answer of a model costs; None when the price or the usage is unknown.
 

@@ -55,6 +55,15 @@ class UploadKind(Word):
     TRIAL = "trial", "Documents that are there already, to try a version on; no export of their task has them."
 
 
+class Basis(Word):
+    """What an estimate rests on, the surest first."""
+
+    COUNTED = "counted", "from a sample whose tokens the API counted"
+    VERSION = "version", "from the answers of this very version"
+    TASK = "task", "from the answers of earlier versions of this task"
+    LENGTH = "length", "from the length of the texts alone"
+
+
 class UploadState(Word):
     RECEIVED = "received", "The file is here and not read yet."
     CHECKED = "checked", "The file was read; a person decides."

@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PURE = (
     "labeling.states",
     "labeling.pricing",
+    "labeling.estimating",
     "labeling.prompts",
     "labeling.catalogue",
     "labeling.rules",

@@ -13,7 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from labeling import activity
-from labeling.models import ModelPrice, SpendTally
+from labeling.models import AnswerTally, ModelPrice, SpendTally
 from labeling.pricing import PRICE_DECIMALS
 
 from .base import LookAdmin, may
@@ -127,3 +127,12 @@ class SpendTallyAdmin(LookAdmin):
         "output_tokens", "list_usd", "paid_usd", "wasted_usd",
     )  # fmt: skip
     list_select_related = ("version__task", "account")
+
+
+@admin.register(AnswerTally)
+class AnswerTallyAdmin(LookAdmin):
+    list_display = (
+        "id", "upload", "version", "answers", "unpriced", "document_bytes", "prompt_tokens", "output_tokens",
+        "list_usd", "paid_usd",
+    )  # fmt: skip
+    list_select_related = ("upload", "version__task")

@@ -5,13 +5,14 @@ from .documents import Document, DocumentText
 from .leaving import SendOrder, Trial, TrialDocument
 from .money import ModelPrice
 from .operations import Activity, Gate, Heartbeat, LedgerCheck, Setting, Taken
-from .tallies import DocumentTally, RequestTally, SpendTally
+from .tallies import AnswerTally, DocumentTally, RequestTally, SpendTally
 from .tasks import Canary, LabelingTask, LabelingTaskVersion
 from .uploads import RefusedRow, Upload
 
 __all__ = [
     "Account",
     "Activity",
+    "AnswerTally",
     "Batch",
     "BatchEvent",
     "Canary",

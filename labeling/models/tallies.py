@@ -19,6 +19,8 @@ class DocumentTally(models.Model):
     state = models.CharField(max_length=10, choices=DocumentState.choices())
     way = models.CharField(max_length=8, blank=True, help_text="Of queued documents only")
     documents = models.BigIntegerField()
+    leaders = models.BigIntegerField(db_default=0, help_text="Those that are no copies: only they are paid for")
+    leader_bytes = models.BigIntegerField(db_default=0, help_text="Length of their texts as JSON strings")
 
     class Meta:
         verbose_name_plural = "document tallies"
@@ -63,3 +65,26 @@ class SpendTally(models.Model):
 
     def __str__(self) -> str:
         return f"{self.day} {self.model} {self.paid_usd}"
+
+
+class AnswerTally(models.Model):
+    """What the documents of an upload brought under a version: bytes that went out, tokens and money that came of it.
+
+    Only answers are counted, so that averages are those of an answer; errors cost nothing.
+    """
+
+    upload = models.ForeignKey("Upload", on_delete=models.CASCADE, db_constraint=False)
+    version = models.ForeignKey("LabelingTaskVersion", on_delete=models.CASCADE, db_constraint=False)
+    answers = models.BigIntegerField()
+    unpriced = models.BigIntegerField()
+    document_bytes = models.BigIntegerField(help_text="Length of the answered texts as JSON strings")
+    prompt_tokens = models.BigIntegerField()
+    output_tokens = models.BigIntegerField()
+    list_usd = models.DecimalField(**USD)
+    paid_usd = models.DecimalField(**USD)
+
+    class Meta:
+        verbose_name_plural = "answer tallies"
+
+    def __str__(self) -> str:
+        return f"{self.answers} answers, {self.paid_usd}"

@@ -3,17 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 
-from django.db.models import Count, Min, Sum, Window
+from django.db.models import Count, Min, Q, Sum, Window
 from django.db.models.functions import RowNumber
 
+from labeling.estimating import Estimate, Load
 from labeling.models import Document, DocumentTally, LabelingTask, Result
 from labeling.querysets import DocumentQuerySet
 from labeling.states import DocumentState, FailureReason, Way
 
 from .excerpts import ERASED, Excerpt, excerpts
-from .prices import estimate, usual_list_cost
+from .prices import price_book
 
 EXAMPLES = 3
 EXCERPT = 140
@@ -42,6 +42,7 @@ class Cause:
     task: LabelingTask
     reason: FailureReason
     documents: int
+    load: Load
 
     @property
     def title(self) -> str:
@@ -73,8 +74,8 @@ class Example:
 class Decision:
     cause: Cause
     examples: Sequence[Example]
-    tonight_usd: Decimal | None
-    urgent_usd: Decimal | None
+    estimate: Estimate | None
+    """With the version in use, which is what is sent again; None without one."""
 
     @property
     def pays_again(self) -> bool:
@@ -99,26 +100,25 @@ def open_causes() -> list[Cause]:
         Document.objects.need_a_person()
         .order_by()
         .values_list("version__task_id", "failure_reason")
-        .annotate(n=Count("id"))
+        .annotate(
+            n=Count("id"),
+            to_pay=Count("id", filter=Q(leader=None)),
+            size=Sum("encoded_bytes", filter=Q(leader=None), default=0),
+        )
     )
-    tasks = LabelingTask.objects.in_bulk({task_id for task_id, _, _ in groups}) if groups else {}
-    causes = [Cause(tasks[task_id], FailureReason(reason), n) for task_id, reason, n in groups]
+    tasks = LabelingTask.objects.in_bulk({task_id for task_id, *_ in groups}) if groups else {}
+    causes = [
+        Cause(tasks[task_id], FailureReason(reason), n, Load(to_pay, size))
+        for task_id, reason, n, to_pay, size in groups
+    ]
     return sorted(causes, key=lambda cause: (-cause.documents, cause.task.name, cause.reason))
 
 
 def decisions() -> list[Decision]:
     causes = open_causes()
-    usual = _usual_by_task(causes)
     examples = _examples(causes)
-    return [
-        Decision(
-            cause,
-            examples[cause.key],
-            estimate(cause.documents, usual.get(cause.task.pk), Way.TONIGHT),
-            estimate(cause.documents, usual.get(cause.task.pk), Way.URGENT),
-        )
-        for cause in causes
-    ]
+    prices = _prices(causes)
+    return [Decision(cause, examples[cause.key], prices.get(cause.key)) for cause in causes]
 
 
 def documents_of(task: LabelingTask, reason: FailureReason) -> DocumentQuerySet:
@@ -150,9 +150,15 @@ def closed_failures(limit: int) -> list[Document]:
     return list(closed.select_related("version__task").order_by("-id")[:limit])
 
 
-def _usual_by_task(causes: Sequence[Cause]) -> dict[int, Decimal]:
-    in_use = {cause.task.version_in_use_id: cause.task.pk for cause in causes if cause.task.version_in_use_id}
-    return {in_use[version_id]: usual for version_id, usual in usual_list_cost(in_use).items()}
+def _prices(causes: Sequence[Cause]) -> dict[str, Estimate]:
+    """By the key of the cause."""
+    in_use = {cause.key: cause.task.version_in_use_id for cause in causes if cause.task.version_in_use_id}
+    book = price_book(in_use.values()) if in_use else None
+    return {
+        cause.key: book.estimate(version_id, cause.load)
+        for cause in causes
+        if book and (version_id := in_use.get(cause.key)) is not None
+    }
 
 
 def _examples(causes: Sequence[Cause]) -> dict[str, list[Example]]:

@@ -2,25 +2,32 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 
 from django.db.models import Sum
 
+from labeling.estimating import Estimate, Load, Span, add_spans
 from labeling.models import DocumentTally, LabelingTaskVersion
 from labeling.states import DocumentState, Way
 
-from .prices import estimate, usual_list_cost
+from .prices import price_book
 
 
 @dataclass(frozen=True, slots=True)
 class Leaving:
-    """Documents of one version that wait to leave one way; prices in USD, None where nobody knows."""
+    """Documents of one version that wait to leave one way, and about what they cost."""
 
     version: LabelingTaskVersion
     way: Way
     documents: int
-    list_usd: Decimal | None
-    paid_usd: Decimal | None
+    estimate: Estimate
+
+    @property
+    def list_price(self) -> Span:
+        return self.estimate.real_time
+
+    @property
+    def price(self) -> Span:
+        return self.estimate.price(self.way)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,46 +54,34 @@ class LeavingNext:
         return sum(row.documents for row in self.rows)
 
     @property
-    def list_usd(self) -> Decimal | None:
-        return _sum([row.list_usd for row in self.rows])
+    def list_price(self) -> Span:
+        return add_spans(row.list_price for row in self.rows)
 
     @property
-    def paid_usd(self) -> Decimal | None:
-        return _sum([row.paid_usd for row in self.rows])
+    def price(self) -> Span:
+        return add_spans(row.price for row in self.rows)
 
     @property
-    def tonight_usd(self) -> Decimal | None:
-        return _sum([row.paid_usd for row in self.rows if row.way == Way.TONIGHT])
+    def tonight_price(self) -> Span:
+        return add_spans(row.price for row in self.rows if row.way == Way.TONIGHT)
 
 
 def leaving_next() -> LeavingNext:
     """Soonest first, then the most documents; from the tallies, so it counts no document."""
     waiting = {
-        (version_id, Way(way)): int(documents)
-        for version_id, way, documents in DocumentTally.objects.filter(state=DocumentState.QUEUED)
+        (version_id, Way(way)): (int(documents), Load(int(to_pay), int(size)))
+        for version_id, way, documents, to_pay, size in DocumentTally.objects.filter(state=DocumentState.QUEUED)
         .order_by()
         .values_list("version_id", "way")
-        .annotate(n=Sum("documents"))
+        .annotate(n=Sum("documents"), to_pay=Sum("leaders"), size=Sum("leader_bytes"))
         if documents
     }
     version_ids = {version_id for version_id, _ in waiting}
     versions = LabelingTaskVersion.objects.select_related("task").in_bulk(version_ids)
-    usual = usual_list_cost(version_ids)
+    prices = price_book(version_ids)
     rows = [
-        Leaving(
-            versions[version_id],
-            way,
-            documents,
-            estimate(documents, usual.get(version_id), Way.URGENT),
-            estimate(documents, usual.get(version_id), way),
-        )
-        for (version_id, way), documents in waiting.items()
+        Leaving(versions[version_id], way, documents, prices.estimate(version_id, load))
+        for (version_id, way), (documents, load) in waiting.items()
     ]
     order = list(Way)
     return LeavingNext(sorted(rows, key=lambda row: (order.index(row.way), -row.documents, row.version.pk)))
-
-
-def _sum(prices: Sequence[Decimal | None]) -> Decimal | None:
-    """A sum with an unknown part is unknown."""
-    known = [price for price in prices if price is not None]
-    return sum(known, Decimal(0)) if len(known) == len(prices) else None

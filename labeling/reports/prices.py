@@ -1,31 +1,134 @@
-"""What sending would cost, from what it has cost: an average over the results of the same version."""
+"""About how much: what documents that wait, failed, or are still in a file would cost, each way.
 
-from collections.abc import Iterable
+`price_book` is what every page and every button asks. It reads sums only: the versions, their prices, what the answers
+of their tasks were; never a query per document, and none per estimate.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import Any
 
 from django.db.models import Sum
+from django.utils import timezone
 
-from labeling.models import SpendTally
-from labeling.pricing import BATCH_DISCOUNT
-from labeling.states import Way
+from labeling import prompts
+from labeling.estimating import Estimate, Evidence, Load, Measure, Terms, estimate
+from labeling.models import AnswerTally, DocumentTally, LabelingTaskVersion, ModelPrice
+from labeling.pricing import PriceTable
+from labeling.states import Basis, DocumentState, Way
+
+MOST_EARLIER_VERSIONS = 3
+"""So many earlier versions of a task are looked at where a version has no answers of its own."""
 
 
-def usual_list_cost(version_ids: Iterable[int]) -> dict[int, Decimal]:
-    """Real-time price of one result of each version, in USD; a version without a priced result is absent."""
-    sums = (
-        SpendTally.objects.filter(version__in=list(version_ids))
-        .values("version_id")
-        .annotate(list_usd=Sum("list_usd"), results=Sum("results"), unpriced=Sum("unpriced"))
-    )
-    return {
-        row["version_id"]: row["list_usd"] / (row["results"] - row["unpriced"])
-        for row in sums
-        if row["results"] > row["unpriced"] and row["list_usd"]
+@dataclass(frozen=True, slots=True)
+class PriceBook:
+    """Terms and evidence of some versions, read once; then any number of estimates without another query."""
+
+    terms: Mapping[int, Terms]
+    evidence: Mapping[int, Evidence]
+
+    def estimate(self, version_id: int, load: Load, *, counted: Measure | None = None) -> Estimate:
+        """What a load costs under a version; `counted` is a sample of its texts whose tokens the API counted."""
+        return estimate(load, self.terms[version_id], replace(self.evidence[version_id], counted=counted))
+
+
+def price_book(version_ids: Iterable[int]) -> PriceBook:
+    """Everything that estimates of these versions need, in a fixed number of queries."""
+    wanted = LabelingTaskVersion.objects.in_bulk(set(version_ids))
+    answered = _answered(wanted.values())
+    earlier = _earlier(wanted.values(), answered)
+    terms = terms_of([*wanted.values(), *earlier.values()])
+    measures = {pk: _measure(answered[pk], terms[pk]) for pk in terms if pk in answered}
+    evidence = {
+        pk: Evidence(
+            version=measures.get(pk),
+            task=_together([measures[v.pk] for v in earlier.values() if v.task_id == version.task_id]),
+        )
+        for pk, version in wanted.items()
     }
+    return PriceBook(terms, evidence)
 
 
-def estimate(documents: int, usual: Decimal | None, way: Way) -> Decimal | None:
-    """What so many documents will cost this way; None while nobody knows."""
-    if usual is None:
+def estimate_of(version_id: int, load: Load, *, counted: Measure | None = None) -> Estimate:
+    """One estimate under one version."""
+    return price_book([version_id]).estimate(version_id, load, counted=counted)
+
+
+def terms_of(versions: Iterable[LabelingTaskVersion]) -> dict[int, Terms]:
+    """What is fixed for each version today, by id; one query for all prices."""
+    versions = list(versions)
+    rows = ModelPrice.objects.filter(model__in={version.model for version in versions})
+    table, today = PriceTable(row.price for row in rows), timezone.now().date()
+    found = {}
+    for version in versions:
+        before, after = prompts.frame(version.spec)
+        tiers = table.tiers(version.model, today)
+        found[version.pk] = Terms(len(before) + len(after), version.max_tokens, tiers)
+    return found
+
+
+def waiting_loads(*, upload_id: int | None = None) -> dict[tuple[int, Way], Load]:
+    """What waits, by version and way: of everything or of one upload. Copies cost nothing and are not in it."""
+    tallies = DocumentTally.objects.filter(state=DocumentState.QUEUED)
+    if upload_id is not None:
+        tallies = tallies.filter(upload=upload_id)
+    sums = tallies.order_by().values_list("version_id", "way").annotate(n=Sum("leaders"), size=Sum("leader_bytes"))
+    return {(version_id, Way(way)): Load(int(n), int(size)) for version_id, way, n, size in sums if n}
+
+
+def _answered(versions: Iterable[LabelingTaskVersion]) -> dict[int, dict[str, Any]]:
+    """Sums over the answers of the versions and of every other version of their tasks."""
+    tasks = {version.task_id for version in versions}
+    rows = (
+        AnswerTally.objects.filter(version__task__in=tasks)
+        .order_by()
+        .values("version_id")
+        .annotate(
+            n=Sum("answers"),
+            no_price=Sum("unpriced"),
+            size=Sum("document_bytes"),
+            tokens_in=Sum("prompt_tokens"),
+            tokens_out=Sum("output_tokens"),
+            usd=Sum("list_usd"),
+        )
+    )
+    return {row["version_id"]: dict(row) for row in rows} if tasks else {}
+
+
+def _earlier(versions: Iterable[LabelingTaskVersion], answered: Mapping[int, object]) -> dict[int, LabelingTaskVersion]:
+    """The newest other versions with answers, of the tasks whose version has none itself."""
+    unanswered = {version.task_id for version in versions if version.pk not in answered}
+    if not unanswered:
+        return {}
+    found: dict[int, list[LabelingTaskVersion]] = {}
+    others = LabelingTaskVersion.objects.filter(task__in=unanswered, pk__in=list(answered)).order_by("-number")
+    for version in others:
+        found.setdefault(version.task_id, []).append(version)
+    return {version.pk: version for group in found.values() for version in group[:MOST_EARLIER_VERSIONS]}
+
+
+def _measure(sums: Mapping[str, Any], terms: Terms) -> Measure:
+    answers = int(sums["n"])
+    return Measure(
+        basis=Basis.VERSION,
+        requests=answers,
+        request_bytes=answers * terms.frame_bytes + int(sums["size"]),
+        prompt_tokens=int(sums["tokens_in"]),
+        output_tokens=int(sums["tokens_out"]),
+        list_usd=None if sums["no_price"] else Decimal(sums["usd"]),
+    )
+
+
+def _together(measures: list[Measure]) -> Measure | None:
+    """What earlier versions show about a new one. Their prices may be those of another model, so they say nothing."""
+    if not measures:
         return None
-    return documents * (usual if way is Way.URGENT else usual * BATCH_DISCOUNT)
+    return Measure(
+        basis=Basis.TASK,
+        requests=sum(m.requests for m in measures),
+        request_bytes=sum(m.request_bytes for m in measures),
+        prompt_tokens=sum(m.prompt_tokens for m in measures),
+        output_tokens=sum(m.output_tokens or 0 for m in measures),
+    )

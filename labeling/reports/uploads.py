@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 
 from django.core.cache import cache
 from django.db import connection
@@ -13,12 +12,13 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 
 from labeling import counts
+from labeling.estimating import Estimate, together
 from labeling.models import Batch, Document, DocumentTally, RefusedRow, Upload
 from labeling.states import DocumentState, Kind, RefusalReason, UploadState, Way
 
 from .accuracy import Range, wilson
 from .paging import Page, page_of
-from .prices import estimate, usual_list_cost
+from .prices import price_book, waiting_loads
 
 MOST_LABELS = 200
 MOST_REFUSED_SHOWN = 20
@@ -74,13 +74,6 @@ class Labels:
 
 
 @dataclass(frozen=True, slots=True)
-class WayOffered:
-    way: Way
-    usd: Decimal | None
-    list_usd: Decimal | None
-
-
-@dataclass(frozen=True, slots=True)
 class Receipt:
     upload: Upload
     earlier: Upload | None
@@ -90,7 +83,8 @@ class Receipt:
     refused_rows: Sequence[RefusedRow]
     batches: Sequence[Batch]
     labels: Labels | None
-    usual_list_usd: Decimal | None
+    to_send: Estimate | None
+    """What waits, at the price of each way; None while nothing does."""
 
     @property
     def parts(self) -> list[tuple[str, int, str]]:
@@ -124,18 +118,6 @@ class Receipt:
     def is_readable(self) -> bool:
         """Whether columns are known, so that a person can choose among them."""
         return bool(self.upload.inspection.get("columns"))
-
-    @property
-    def paid_lines(self) -> list[WayOffered]:
-        """What the waiting documents would cost each way, where the price is known from earlier answers."""
-        return [
-            WayOffered(
-                way,
-                estimate(self.waiting, self.usual_list_usd, way),
-                estimate(self.waiting, self.usual_list_usd, Way.URGENT),
-            )
-            for way in Way
-        ]
 
 
 def parts_of(states: dict[DocumentState, int]) -> list[tuple[str, int, str]]:
@@ -171,7 +153,7 @@ def receipt(upload: Upload, *, earlier: Upload | None) -> Receipt:
         refused_rows=list(upload.refused_rows.order_by("row_number")[:MOST_REFUSED_SHOWN]) if upload.refused else [],
         batches=_batches(upload, states),
         labels=labels_of(upload, states[DocumentState.LABELED]),
-        usual_list_usd=usual_list_cost([upload.version_id]).get(upload.version_id),
+        to_send=_to_send(upload) if states[DocumentState.QUEUED] else None,
     )
 
 
@@ -211,6 +193,13 @@ def _count_labels(upload: Upload, labeled: int) -> Labels:
         equal=equal,
         counted_at=timezone.now(),
     )
+
+
+def _to_send(upload: Upload) -> Estimate:
+    """About what the waiting documents cost; they may be of several versions."""
+    loads = waiting_loads(upload_id=upload.pk)
+    book = price_book({version_id for version_id, _ in loads})
+    return together(book.estimate(version_id, load) for (version_id, _), load in loads.items())
 
 
 def _waiting_by_way(upload: Upload) -> dict[Way, int]:

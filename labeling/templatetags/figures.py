@@ -1,7 +1,7 @@
 """Numbers, money, times and durations as people read them. Missing is –, unknown is said, zero is 0."""
 
 from datetime import datetime, timedelta
-from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
+from decimal import ROUND_DOWN, ROUND_HALF_UP, ROUND_UP, Decimal
 from typing import Any
 
 from django import template
@@ -10,12 +10,14 @@ from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from labeling.estimating import Estimate, Span
 from labeling.models import Batch
+from labeling.states import Way
 
 register = template.Library()
 
 MISSING = "–"
-CENT = Decimal("0.01")
+ONE, CENT = Decimal(1), Decimal("0.01")
 IRREGULAR = {
     "batch": "batches",
     "open batch": "open batches",
@@ -66,6 +68,35 @@ def usd(amount: Decimal | None) -> str:
 @register.filter
 def about_usd(amount: Decimal | None) -> str:
     return "price not known" if amount is None else f"about {usd(amount)}"
+
+
+@register.filter
+def about_price(span: Span | None) -> str:
+    """`about $2.10`, `$0.40 to at most $3.10` where answers are not known yet, `price not known`."""
+    if span is None or span.high is None:
+        return "price not known"
+    return f"about {usd(span.likely)}" if span.likely is not None else f"{usd(span.low)} to at most {usd(span.high)}"
+
+
+@register.filter
+def span(span: Span) -> str:
+    """The same for a table whose head says that it is an estimate."""
+    return "not known yet" if span.high is None else about_price(span).removeprefix("about ")
+
+
+@register.filter
+def price(estimate: Estimate, way: str) -> Span:
+    """What an estimate says about one of the ways to leave."""
+    return estimate.price(Way(way))
+
+
+@register.filter
+def how_sure(estimate: Estimate) -> str:
+    """`from the answers of this very version, so far within 4%`."""
+    error = estimate.error
+    sure = "" if error is None else f", so far within {(error * 100).quantize(ONE, ROUND_UP).normalize():f}%"
+    unknown = "; how long the answers are is not known yet" if estimate.output_tokens is None else ""
+    return f"{estimate.basis.sentence}{sure}{unknown}"
 
 
 @register.simple_tag

@@ -80,7 +80,7 @@ _SETTLE = """
             result_id = CASE WHEN f.usable THEN f.id ELSE d.result_id END
         FROM fresh f JOIN become b ON b.request_id = f.id
         WHERE d.id = f.document_id AND d.state = 'batched'
-        RETURNING d.id, d.state
+        RETURNING d.id, d.state, d.upload_id, d.encoded_bytes
     ), booked AS (
         INSERT INTO labeling_spendtally (
             day, version_id, model, account_id, lane, results, usable, unpriced, prompt_tokens, output_tokens,
@@ -91,6 +91,14 @@ _SETTLE = """
             COALESCE(sum(list_usd), 0), COALESCE(sum(paid_usd), 0),
             COALESCE(sum(paid_usd) FILTER (WHERE NOT usable OR moved.state = 'withdrawn'), 0)
         FROM fresh LEFT JOIN moved ON moved.id = fresh.document_id HAVING count(*) > 0
+    ), counted AS (
+        INSERT INTO labeling_answertally (
+            upload_id, version_id, answers, unpriced, document_bytes, prompt_tokens, output_tokens, list_usd, paid_usd)
+        SELECT m.upload_id, %(version)s, count(*), count(*) FILTER (WHERE f.paid_usd IS NULL), sum(m.encoded_bytes),
+            sum(f.input_tokens + f.cache_write_5m_tokens + f.cache_write_1h_tokens + f.cache_read_tokens),
+            sum(f.output_tokens), COALESCE(sum(f.list_usd), 0), COALESCE(sum(f.paid_usd), 0)
+        FROM moved m JOIN fresh f ON f.document_id = m.id
+        WHERE f.outcome = 'succeeded' GROUP BY m.upload_id
     )
     SELECT id, document_id, EXISTS (SELECT 1 FROM moved WHERE state = 'withdrawn') FROM fresh
 """

@@ -5,8 +5,12 @@ from django.db import connection, transaction
 from labeling import faults
 
 _KEYS = {
-    "labeling_documenttally": (("upload_id", "version_id", "state", "way"), ("documents",)),
+    "labeling_documenttally": (("upload_id", "version_id", "state", "way"), ("documents", "leaders", "leader_bytes")),
     "labeling_requesttally": (("batch_id", "lane", "outcome"), ("requests",)),
+    "labeling_answertally": (
+        ("upload_id", "version_id"),
+        ("answers", "unpriced", "document_bytes", "prompt_tokens", "output_tokens", "list_usd", "paid_usd"),
+    ),
     "labeling_spendtally": (
         ("day", "version_id", "model", "account_id", "lane"),
         ("results", "usable", "unpriced", "prompt_tokens", "output_tokens", "list_usd", "paid_usd", "wasted_usd"),

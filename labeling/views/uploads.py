@@ -221,6 +221,7 @@ def _receipt_page(request: WebRequest, upload: Upload) -> LivePage:
         "receipt": receipt,
         "upload": upload,
         "formats": list(Format),
+        "ways": list(Way),
         "next_due": nights.next_due(timezone.now(), settings.night, settings.zone)[1],
     }
     return LivePage(

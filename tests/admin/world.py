@@ -14,6 +14,7 @@ from django_q.tasks import async_task
 
 from labeling import activity
 from labeling.models import (
+    AnswerTally,
     BatchEvent,
     Canary,
     Candidate,
@@ -97,6 +98,7 @@ def make_rows() -> dict[type[Model], Any]:
         ),
         activity.record("tests", "Something was done", "U-1"),
         DocumentTally.objects.latest("pk"),
+        AnswerTally.objects.latest("pk"),
         RequestTally.objects.latest("pk"),
         Schedule.objects.create(name=f"schedule {number}", func="labeling.tasks.tick"),
         _run(Success, f"{number:032}", success=True, result="1 built"),

@@ -1,7 +1,5 @@
 """What the first page says, and the gates."""
 
-from decimal import Decimal
-
 from django.test import Client
 
 from labeling.models import Activity, Gate, LedgerCheck
@@ -12,6 +10,7 @@ from tests.factories import (
     make_request,
     make_result,
     make_upload,
+    make_version,
 )
 from tests.web.reading import see, words
 
@@ -86,9 +85,15 @@ def test_doubt_is_among_what_needs_a_person(viewer: Client) -> None:
 def test_what_leaves_next_has_a_price_once_the_version_has_answers(viewer: Client) -> None:
     upload = make_upload()
     make_document(upload)
-    assert "not known yet" in see(viewer, "/")
-    make_result(make_request(make_document(upload)), list_usd=Decimal("0.50"), paid_usd=Decimal("0.25"))
-    assert "$0.50 $0.25" in see(viewer, "/")
+    assert "to at most $0.00" in see(viewer, "/")
+    for _ in range(5):
+        make_result(make_request(make_document(upload)))
+    assert "$0.00015 $0.00008" in see(viewer, "/")
+
+
+def test_a_model_without_a_price_leaves_at_a_price_that_is_not_known(viewer: Client) -> None:
+    make_document(make_upload(make_version(model="claude-mythos-preview")))
+    assert "not known yet not known yet" in see(viewer, "/")
 
 
 def test_one_thing_needs_and_two_things_need(operator: Client) -> None:
