@@ -16,9 +16,6 @@ from labeling.states import Basis, Way
 
 MILLION = Decimal(1_000_000)
 ONE = Decimal(1)
-ENOUGH_ANSWERS = 5
-"""From fewer answers nothing is concluded."""
-
 LEAST_FACTOR, MOST_FACTOR = Decimal("0.05"), Decimal("1.25")
 """Cache reads cost a tenth or less of the input, cache writes a quarter more: nothing outside can be the cache."""
 
@@ -75,8 +72,7 @@ class Measure:
 
     @property
     def tells(self) -> bool:
-        least = 1 if self.basis is Basis.COUNTED else ENOUGH_ANSWERS
-        return self.requests >= least and self.request_bytes > 0 and self.prompt_tokens > 0
+        return self.requests > 0 and self.request_bytes > 0 and self.prompt_tokens > 0
 
     @property
     def tokens_per_byte(self) -> Decimal:
@@ -188,8 +184,9 @@ def together(estimates: Iterable[Estimate]) -> Estimate:
 
 
 def add_spans(spans: Iterable[Span]) -> Span:
-    low, likely, high = zip(*((span.low, span.likely, span.high) for span in spans), strict=True)
-    return Span(_sum(low), _sum(likely), _sum(high))
+    """One unknown amount makes the sum unknown; nothing at all costs nothing."""
+    parts = list(spans)
+    return Span(_sum(s.low for s in parts), _sum(s.likely for s in parts), _sum(s.high for s in parts))
 
 
 def _output(documents: int, answers: Measure | None, most: int) -> int | None:

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 
 from django.db.models import Count, Sum
 from django.utils import timezone
 
 from labeling import counts
+from labeling.estimating import Span
 from labeling.models import DocumentTally, LabelingTask, LabelingTaskVersion, ModelPrice, SpendTally
 from labeling.reports.versions import what_waits
 from labeling.states import DocumentState
@@ -40,7 +40,7 @@ class TaskView:
     price: ModelPrice | None
     waiting_on_old: int
     is_moving: bool
-    move_usd: Decimal | None
+    move_price: Span | None
     """About what those that wait with earlier versions would cost with the one in use."""
 
 
@@ -77,7 +77,7 @@ def task_view(task: LabelingTask) -> TaskView:
         price=price_in_effect(in_use.model) if in_use else None,
         waiting_on_old=waits.documents if waits else 0,
         is_moving=task.versions.filter(moves_to__isnull=False).exists(),
-        move_usd=waits.usd_after if waits else None,
+        move_price=waits.price_after if waits else None,
     )
 
 

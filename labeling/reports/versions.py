@@ -2,23 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 
 from django.db.models import Sum
 
+from labeling.estimating import Load, Span, add_spans
 from labeling.models import DocumentTally, LabelingTaskVersion
-from labeling.reports.prices import estimate, usual_list_cost
+from labeling.reports.prices import PriceBook, price_book
 from labeling.states import DocumentState, Way
 
 
 @dataclass(frozen=True, slots=True)
 class WaitingThere:
-    """Documents that wait under one version, and about what they cost with it and with the other; None: unknown."""
+    """Documents that wait under one version, and about what they cost with it and with the other."""
 
     version: LabelingTaskVersion
     documents: int
-    usd: Decimal | None
-    usd_after: Decimal | None
+    price: Span
+    price_after: Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,47 +30,43 @@ class WhatWaits:
         return sum(line.documents for line in self.under)
 
     @property
-    def usd(self) -> Decimal | None:
-        return _sum([line.usd for line in self.under])
+    def price(self) -> Span:
+        return add_spans(line.price for line in self.under)
 
     @property
-    def usd_after(self) -> Decimal | None:
-        return _sum([line.usd_after for line in self.under])
+    def price_after(self) -> Span:
+        return add_spans(line.price_after for line in self.under)
 
 
 def what_waits(version: LabelingTaskVersion) -> WhatWaits:
-    """Under the other versions of its task that were in use, newest first; copies counted, so prices are about."""
+    """Under the other versions of its task that were in use, newest first; copies are counted and cost nothing."""
     others = LabelingTaskVersion.objects.filter(task=version.task_id, first_in_use_at__isnull=False)
     sums = (
         DocumentTally.objects.filter(version__in=others.exclude(pk=version.pk), state=DocumentState.QUEUED)
         .order_by()
         .values_list("version_id", "way")
-        .annotate(n=Sum("documents"))
+        .annotate(n=Sum("documents"), to_pay=Sum("leaders"), size=Sum("leader_bytes"))
     )
-    by_version: dict[int, dict[Way, int]] = {}
-    for version_id, way, n in sums:
+    documents: dict[int, int] = {}
+    loads: dict[int, dict[Way, Load]] = {}
+    for version_id, way, n, to_pay, size in sums:
         if n:
-            by_version.setdefault(version_id, {})[Way(way)] = int(n)
-    usual = usual_list_cost([*by_version, version.pk])
-    versions = LabelingTaskVersion.objects.filter(pk__in=by_version).order_by("-number")
+            documents[version_id] = documents.get(version_id, 0) + int(n)
+            loads.setdefault(version_id, {})[Way(way)] = Load(int(to_pay), int(size))
+    prices = price_book([*documents, version.pk])
+    versions = LabelingTaskVersion.objects.filter(pk__in=documents).order_by("-number")
     return WhatWaits(
         [
             WaitingThere(
                 other,
-                sum(by_version[other.pk].values()),
-                _cost(by_version[other.pk], usual.get(other.pk)),
-                _cost(by_version[other.pk], usual.get(version.pk)),
+                documents[other.pk],
+                _price(prices, other.pk, loads[other.pk]),
+                _price(prices, version.pk, loads[other.pk]),
             )
             for other in versions
         ]
     )
 
 
-def _cost(by_way: dict[Way, int], usual: Decimal | None) -> Decimal | None:
-    return _sum([estimate(n, usual, way) for way, n in by_way.items()])
-
-
-def _sum(amounts: Sequence[Decimal | None]) -> Decimal | None:
-    """One unknown amount makes the sum unknown."""
-    known = [amount for amount in amounts if amount is not None]
-    return sum(known, Decimal(0)) if len(known) == len(amounts) else None
+def _price(prices: PriceBook, version_id: int, by_way: dict[Way, Load]) -> Span:
+    return add_spans(prices.estimate(version_id, load).price(way) for way, load in by_way.items())
