@@ -16,7 +16,7 @@ from labeling import activity
 from labeling.models import Batch, ModelPrice, Upload
 from labeling.pricing import PriceTable, Usage
 from labeling.prompts import BYTES_PER_TOKEN
-from labeling.states import BatchState, Lane, UploadState
+from labeling.states import BatchState, Lane, UploadState, Verdict
 from labeling.transitions import batches, documents
 
 _MESSAGE_BATCH_ID = re.compile(r"msgbatch_[A-Za-z0-9_-]{1,71}")
@@ -47,6 +47,7 @@ def adopt(batch: Batch, message_batch_id: str, *, by: Any, why: str) -> bool:
                 note="",
             )
             if moved:
+                _note_verdict(batch, message_batch_id, by=by)
                 activity.record(by, f"Adopted {message_batch_id} as {batch}: {why}", str(batch))
     except IntegrityError:
         # Somebody gave the id to another batch since it was checked.
@@ -98,6 +99,12 @@ def money_at_risk(batch: Batch) -> Decimal | None:
     usage = Usage(input_tokens=prompt_tokens, output_tokens=version.max_tokens)
     cost = prices.cost(version.model, day, usage, Lane.BATCH)
     return cost.paid_usd * batch.request_total if cost else None
+
+
+def _note_verdict(batch: Batch, message_batch_id: str, *, by: Any) -> None:
+    """A candidate that a person adopted is not watched any more."""
+    watched = batch.candidates.filter(message_batch_id=message_batch_id, verdict=Verdict.WATCHED)
+    watched.update(verdict=Verdict.OURS, why=f"Adopted by {_name(by)}.", decided_at=timezone.now())
 
 
 def _require_free(batch: Batch, message_batch_id: str) -> None:

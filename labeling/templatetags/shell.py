@@ -81,6 +81,8 @@ def trouble_link(trouble: Trouble) -> dict[str, str]:
     if trouble.subject.startswith("task:"):
         return {"url": reverse("task", args=[trouble.subject.removeprefix("task:")]), "words": "Open task"}
     kind, _, pk = trouble.subject.partition("-")
+    if trouble.kind in ("doubt", "late_twin") and pk.isdecimal():
+        return {"url": reverse("doubt", args=[int(pk)]), "words": "Open submission"}
     if kind == "B" and pk.isdecimal():
         return {"url": reverse("batch", args=[int(pk)]), "words": "Open batch"}
     if kind == "U" and pk.isdecimal():

@@ -30,6 +30,8 @@ PAGES: Kwargs = {
     "batch": {"pk": 900_001},
     "batch_requests": {"pk": 900_001},
     "batch_results": {"pk": 900_001},
+    "doubts": {},
+    "doubt": {"pk": 900_002},
     "decisions": {},
     "savings": {},
     "savings_csv": {},
@@ -45,6 +47,8 @@ LIVE: Kwargs = {
     "upload_live": {"pk": 900_001},
     "batches_live": {},
     "batch_live": {"pk": 900_001},
+    "doubts_live": {},
+    "doubt_live": {"pk": 900_002},
     "decisions_live": {},
 }
 DRAFT: dict[str, Any] = {"slug": "colors", "number": 2}
@@ -68,6 +72,8 @@ COMMANDS: Kwargs = {
     "upload_way": {"pk": 900_001},
     "batch_cancel": {"pk": 900_001},
     "batch_prove": {"pk": 900_001},
+    "doubt_adopt": {"pk": 900_002},
+    "doubt_absent": {"pk": 900_002},
     "decision_retry": CAUSE,
     "decision_close": CAUSE,
     "task_pause": {"slug": "colors"},
@@ -87,6 +93,7 @@ def house(db: None) -> None:
     make_version(version.task, draft=True)
     upload = make_upload(version, pk=900_001)
     batch = make_batch(version, pk=900_001)
+    make_batch(version, pk=900_002, state=BatchState.UNKNOWN)
     labeled = make_document(upload, pk=900_001, text="a red thing")
     make_result(make_request(labeled, batch=batch), answer="red")
     make_document(upload, state="failed", failure_reason=FailureReason.NOT_A_LABEL)

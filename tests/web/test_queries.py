@@ -30,6 +30,8 @@ PATHS = (
     "/live/batches",
     "/batches/900001/",
     "/live/batches/900001",
+    "/doubts/",
+    "/live/doubts",
     "/decisions/",
     "/live/decisions",
     "/savings/",
