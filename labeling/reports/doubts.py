@@ -9,7 +9,7 @@ from labeling.configuration import Configuration
 from labeling.models import Batch, BatchEvent, Candidate
 from labeling.states import BatchState, Verdict
 
-from .paging import Page, page_of
+from .paging import page_of
 
 MOST_CANDIDATES = 100
 
@@ -51,17 +51,26 @@ class Doubt:
         return "It was never accepted" if not self.twins else "Taken for never accepted, and accepted after all"
 
 
+@dataclass(frozen=True, slots=True)
+class DoubtPage:
+    """`older` and `newer` are ids for the pager, where there is something."""
+
+    rows: Sequence[Doubt]
+    older: int | None
+    newer: int | None
+
+
 def open_doubts() -> int:
     return Batch.objects.doubtful().count()
 
 
 def doubt_page(
     settings: Configuration, *, only_open: bool = False, before: int | None = None, after: int | None = None
-) -> Page[Doubt]:
+) -> DoubtPage:
     """Open and settled ones, the newest first; three queries."""
     rows = Batch.objects.doubtful() if only_open else Batch.objects.filter(doubt_since__isnull=False)
     found = page_of(rows.select_related("version__task", "account"), before=before, after=after, size=40)
-    return Page(_doubts(found.rows, settings), found.older, found.newer)
+    return DoubtPage(_doubts(found.rows, settings), found.older, found.newer)
 
 
 def doubt_of(batch: Batch, settings: Configuration) -> Doubt:
