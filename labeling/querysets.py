@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 from django.db import models
 from django.db.models import Q, Sum
 
-from labeling.states import BatchState, DocumentState, HoldKind, UploadState
+from labeling.states import BatchState, DocumentState, HoldKind, NoticeKind, UploadState, Way
 
 if TYPE_CHECKING:
-    from labeling.models import Batch, Document, Upload  # noqa: F401  named in quotes
+    from labeling.models import Batch, Document, Notice, Upload  # noqa: F401  named in quotes
 
 MOST_UNFINISHED_TRIES = 5
 """Work on a batch that ended its worker this often stands still until a person looks."""
@@ -52,6 +52,14 @@ class DocumentQuerySet(models.QuerySet["Document"]):
         """What a night that was due at this instant takes; the same as COUNTS_FROM."""
         return self.filter(Q(queued_at__isnull=True) | Q(queued_at__lte=night), upload__counts_from__lte=night)
 
+    def due_for_the_night(self, due_at: datetime) -> "DocumentQuerySet":
+        """What a night due at this instant should have taken along: it leaves without anybody's help.
+
+        A pause of everything does not take a document off; a person's pause of its task does.
+        """
+        due = self.may_leave_in_time().due_at(due_at).filter(way=Way.TONIGHT)
+        return due.exclude(version__task__gate__kind="person")
+
     def need_a_person(self) -> "DocumentQuerySet":
         """Failed and not closed."""
         return self.filter(state=DocumentState.FAILED, closed_at__isnull=True)
@@ -85,3 +93,15 @@ class BatchQuerySet(models.QuerySet["Batch"]):
     def requests_in_queue(self) -> int:
         """Requests that count against the account's queue limit."""
         return int(self.open().exclude(state=BatchState.ENDED).aggregate(n=Sum("request_total"))["n"] or 0)
+
+
+class NoticeQuerySet(models.QuerySet["Notice"]):
+    def on_the_way(self) -> "NoticeQuerySet":
+        return self.filter(delivered_at__isnull=True, given_up_at__isnull=True)
+
+    def due(self, now: datetime) -> "NoticeQuerySet":
+        """To be delivered now, and in nobody's hands."""
+        return self.on_the_way().filter(Q(lease_until__isnull=True) | Q(lease_until__lte=now), next_at__lte=now)
+
+    def of_alarms(self) -> "NoticeQuerySet":
+        return self.filter(kind__in=(NoticeKind.ALARM, NoticeKind.CLEARING))

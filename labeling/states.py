@@ -64,6 +64,18 @@ class Basis(Word):
     LENGTH = "length", "from the length of the texts alone"
 
 
+class NoticeKind(Word):
+    """What a message that goes out says."""
+
+    ALARM = "alarm", "Something needs a person."
+    CLEARING = "clearing", "It is over."
+    REPORT = "report", "What the night did."
+    PING = "ping", "The night is complete."
+    FAIL_PING = "fail_ping", "The night failed."
+    UPLOAD = "upload", "An upload is done."
+    TEST = "test", "A test: nothing happened."
+
+
 class UploadState(Word):
     RECEIVED = "received", "The file is here and not read yet."
     CHECKED = "checked", "The file was read; a person decides."

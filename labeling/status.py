@@ -3,16 +3,22 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import DatabaseError
 from django.db.models import Count, Max, Sum
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from labeling import configuration, counts, ledger, nights, waiting
-from labeling.models import Batch, Gate, Heartbeat, Setting, SpendTally
+from labeling.models import Batch, Gate, Heartbeat, LedgerCheck, Setting, SpendTally
 from labeling.states import BatchState
 
 SILENT_AFTER = timedelta(minutes=3)
 """A queue whose workers have not beaten for this long is not alive."""
+
+STALE_BOOK = timedelta(minutes=30)
+"""The book is checked every five minutes; a check that is older than this says nothing about now."""
+
+WELL = frozenset({"up", "beating", "balances", "unchecked"})
 
 QUEUES = ("ticks", "bulk", "urgent")
 
@@ -31,6 +37,22 @@ def status() -> dict[str, Any]:
         "cluster": cluster(timezone.now()),
         "paused": paused(),
     }
+
+
+def health(now: datetime) -> dict[str, str]:
+    """What /healthz says: a word for each part, nothing secret and nothing recomputed."""
+    try:
+        queues = all(cluster(now)["queues"].values())
+        check = LedgerCheck.objects.order_by("-id").first()
+    except DatabaseError:
+        return {"database": "down", "queues": "unknown", "book": "unknown"}
+    if check is None:
+        book = "unchecked"
+    elif not check.holds:
+        book = "wrong"
+    else:
+        book = "balances" if now - check.checked_at < STALE_BOOK else "stale"
+    return {"database": "up", "queues": "beating" if queues else "silent", "book": book}
 
 
 def money() -> dict[str, Any]:

@@ -15,7 +15,16 @@ from django_q.tasks import async_task
 from labeling import configuration, faults, heartbeat
 from labeling import ledger as book
 from labeling.heartbeat import beating
-from labeling.models import Batch, Document, Heartbeat, LabelingTaskVersion, LedgerCheck, Upload
+from labeling.models import (
+    Alarm,
+    Batch,
+    Document,
+    Heartbeat,
+    LabelingTaskVersion,
+    LedgerCheck,
+    Notice,
+    Upload,
+)
 from labeling.states import BatchState, Proof, UploadState, Way
 from labeling.transitions import needs, tallies, uploads
 from labeling.waking import TICKS, wake
@@ -26,6 +35,7 @@ LEASE = timedelta(minutes=3)
 
 URGENT_RUN = timedelta(minutes=5)
 KEEP_SUCCESSES = timedelta(days=3)
+KEEP_TOLD = timedelta(days=90)
 
 
 def tick() -> str:
@@ -161,12 +171,22 @@ def ledger() -> str:
     return "balances" if book.check().holds else "DOES NOT BALANCE"
 
 
+def outgoing() -> str:
+    """Alarms, pings, reports and webhooks: look, then deliver what is due."""
+    from labeling.outgoing import go_round
+
+    return f"{go_round(configuration.load())} delivered"
+
+
 def prune() -> str:
     """Old successes of django-q2 and old ledger checks say nothing any more; failures stay."""
     before = timezone.now() - KEEP_SUCCESSES
     old, _ = Success.objects.filter(stopped__lt=before).delete()
     LedgerCheck.objects.filter(checked_at__lt=before).delete()
     Heartbeat.objects.filter(beaten_at__lt=before).delete()
+    long_ago = timezone.now() - KEEP_TOLD
+    Notice.objects.filter(made_at__lt=long_ago).delete()
+    Alarm.objects.filter(cleared_at__lt=long_ago).delete()
     return f"{old} pruned"
 
 

@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 from django.db.models import Q
 from django_q.models import Schedule
 
-from labeling import store
+from labeling import nights, store
 from labeling.configuration import Configuration
 from labeling.foundations import SCHEDULES
-from labeling.models import Account, Batch, Candidate, Gate, LedgerCheck, StrayLine, Upload
+from labeling.models import Account, Batch, Candidate, Document, Gate, LedgerCheck, Night, StrayLine, Upload
 from labeling.states import BatchState, UploadState, Verdict
 from labeling.status import QUEUES, SILENT_AFTER, cluster
 
@@ -30,12 +30,21 @@ FOREIGN_SHOWN_FOR = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """`kind` is stable for machines; `subject` is like B-12 or U-3, empty for the whole house."""
+    """`kind` is stable for machines; `subject` is like B-12 or U-3, empty for the whole house.
+
+    `words` are our own and may go out as an alarm; what others wrote (a reason, an error of the API, the name of a
+    file) is in `quoted`, which only pages behind a sign-in and commands show.
+    """
 
     kind: str
-    sentence: str
+    words: str
     subject: str = ""
     since: datetime | None = None
+    quoted: str = ""
+
+    @property
+    def sentence(self) -> str:
+        return f"{self.words.removesuffix('.')}: {self.quoted}" if self.quoted else self.words
 
     @property
     def key(self) -> str:
@@ -87,12 +96,12 @@ def _low_disk(settings: Configuration, now: datetime) -> Iterator[Trouble]:
 
 def _closed_gates(settings: Configuration, now: datetime) -> Iterator[Trouble]:
     for gate in Gate.objects.filter(closed_at__isnull=False).select_related("task"):
-        scope = str(gate.task) if gate.task else "Everything"
         yield Trouble(
             f"paused_by_{gate.kind}",
-            f"{scope} is paused by {gate.closed_by}: {gate.reason}",
+            f"{gate.task or 'Everything'} is paused by {gate.closed_by}.",
             f"task:{gate.task.slug}" if gate.task else "",
             gate.closed_at,
+            gate.reason,
         )
 
 
@@ -100,12 +109,35 @@ def _doubt(settings: Configuration, now: datetime) -> Iterator[Trouble]:
     for batch in Batch.objects.doubtful():
         yield Trouble(
             "doubt",
-            f"{batch} had no clear outcome and is frozen: {batch.note} Its {batch.request_total:,} documents wait.",
+            f"{batch} had no clear outcome and is frozen, and its {batch.request_total:,} documents wait.",
             str(batch),
             batch.doubt_since,
+            batch.note,
         )
     for twin in Candidate.objects.filter(verdict=Verdict.LATE_TWIN).select_related("batch"):
-        yield Trouble("late_twin", twin.batch.note, str(twin.batch), twin.decided_at)
+        yield Trouble(
+            "late_twin",
+            f"{twin.batch} was sent twice: it came to light after its absence had counted as proved.",
+            str(twin.batch),
+            twin.decided_at,
+            twin.batch.note,
+        )
+
+
+def _night_not_sent(settings: Configuration, now: datetime) -> Iterator[Trouble]:
+    """Documents that were due wait, and nobody built a batch of them: asked only while the night is not complete."""
+    date, due_at = nights.latest_due(now, settings.night, settings.zone)
+    if now < due_at + timedelta(minutes=settings.night_late_minutes):
+        return
+    if Night.objects.filter(Q(left_at__isnull=False) | Q(completed_at__isnull=False), date=date).exists():
+        return
+    if Document.objects.due_for_the_night(due_at).exists():
+        yield Trouble(
+            "night_not_sent",
+            f"The night of {date:%d %b} was due at {due_at:%H:%M} UTC, and nothing of it was sent.",
+            f"N-{date}",
+            due_at,
+        )
 
 
 def _time(settings: Configuration, now: datetime) -> Iterator[Trouble]:
@@ -118,7 +150,7 @@ def _time(settings: Configuration, now: datetime) -> Iterator[Trouble]:
         )
     for batch in Batch.objects.filter(state=BatchState.ENDED, ended_at__lt=now - UNFETCHED_AFTER):
         yield Trouble(
-            "not_fetched", f"{batch} ended and its results are not stored yet: {batch.note}", str(batch), batch.ended_at
+            "not_fetched", f"{batch} ended and its results are not stored yet.", str(batch), batch.ended_at, batch.note
         )
     not_stored = Q(state=BatchState.ENDED) | Q(state__in=(BatchState.IN_PROGRESS, BatchState.CANCELING))
     for batch in Batch.objects.filter(not_stored, created_at__lt=now - RESULTS_KEPT + RESULTS_END_NEAR):
@@ -132,12 +164,14 @@ def _time(settings: Configuration, now: datetime) -> Iterator[Trouble]:
 
 def _set_aside(settings: Configuration, now: datetime) -> Iterator[Trouble]:
     for batch in Batch.objects.set_aside():
-        yield Trouble("set_aside", f"{batch} stands still: {batch.note}", str(batch), batch.ended_at or batch.built_at)
+        since = batch.ended_at or batch.built_at
+        yield Trouble("set_aside", f"{batch} stands still.", str(batch), since, batch.note)
 
 
 def _imports(settings: Configuration, now: datetime) -> Iterator[Trouble]:
     for upload in Upload.objects.filter(state=UploadState.IMPORTING).exclude(error=""):
-        yield Trouble("import", f"The import of {upload} stands still: {upload.error}", f"U-{upload.pk}")
+        name = f"U-{upload.pk}"
+        yield Trouble("import", f"The import of {name} stands still.", name, quoted=upload.error)
 
 
 def _strangers(settings: Configuration, now: datetime) -> Iterator[Trouble]:
@@ -158,6 +192,7 @@ _LOOKS: tuple[Callable[[Configuration, datetime], Iterator[Trouble]], ...] = (
     _unbalanced_book,
     _low_disk,
     _closed_gates,
+    _night_not_sent,
     _doubt,
     _time,
     _set_aside,

@@ -107,5 +107,6 @@ urlpatterns = [
     path("activity/", house.activity, name="activity"),
     path("settings/", house.settings, name="settings"),
     path("theme", house.theme, name="theme"),
+    path("healthz", house.health, name="health"),
     path("healthz/workers", house.workers_health, name="workers_health"),
 ]

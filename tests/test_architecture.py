@@ -172,6 +172,19 @@ def test_the_reading_side_never_writes_and_never_calls_the_pipeline(room: str) -
         assert not {name for name in imports(file, module) if is_in(name, forbidden)}, module
 
 
+def test_what_goes_out_is_known_to_doors_alone() -> None:
+    for module, file in modules("labeling"):
+        if not is_in(module, ("labeling.outgoing", *DOORS)):
+            assert not {name for name in imports(file, module) if is_in(name, ("labeling.outgoing",))}, module
+
+
+def test_only_what_goes_out_imports_apprise() -> None:
+    for package in ("labeling", "batchsite"):
+        for module, file in modules(package):
+            if any(is_in(name, ("apprise", "standardwebhooks")) for name in imports(file, module)):
+                assert is_in(module, ("labeling.outgoing",)), module
+
+
 def test_transitions_rest_on_rows_and_pure_rooms() -> None:
     for module, file in modules("labeling.transitions"):
         assert all(is_in(name, TRANSITIONS_MAY_USE) for name in own(imports(file, module))), module
@@ -199,7 +212,7 @@ def test_the_sandbox_knows_neither_django_nor_the_product() -> None:
 LOADED = """
 import sys
 {what}
-print(" ".join(name for name in ("anthropic", "django", "labeling", "openpyxl") if name in sys.modules))
+print(" ".join(name for name in ("anthropic", "apprise", "django", "labeling", "openpyxl") if name in sys.modules))
 """
 
 
@@ -217,11 +230,11 @@ def test_the_web_process_does_not_import_the_sdk() -> None:
     deep = "; [list(getattr(p, 'url_patterns', ())) for p in get_resolver().url_patterns]"
     found = loaded_by(pages + deep)
     assert "labeling" in found
-    assert "anthropic" not in found
+    assert not found & {"anthropic", "apprise"}
 
 
-def test_a_cluster_starts_without_the_sdk() -> None:
-    assert "anthropic" not in loaded_by("import django; django.setup(); import labeling.tasks")
+def test_a_cluster_starts_without_what_is_large() -> None:
+    assert not loaded_by("import django; django.setup(); import labeling.tasks") & {"anthropic", "apprise"}
 
 
 def test_a_running_sandbox_has_loaded_neither_django_nor_the_product() -> None:

@@ -32,6 +32,9 @@ DEFAULTS = {
     "CANARY": True,
     "NIGHT": time(0, 0),
     "TIME_ZONE": "UTC",
+    "NIGHT_LATE_MINUTES": 30,
+    "REPORT_WHEN": "hour",
+    "REPORT_AT": time(7, 0),
     "NIGHT_LIMIT_USD": None,
     "URGENT_LIMIT_USD": None,
 }

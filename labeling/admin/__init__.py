@@ -14,6 +14,7 @@ searches take an id, an external id or a custom_id, and filters are only those t
 
     base       what all pages have in common
     tasks, uploads, documents, batches, results, money, operations    the rows, in story order
+    outgoing   alarms and messages
     settling   what a person decides about an unclear submission
     choosing   which of the checked documents may move
     queues     django-q's own tables
@@ -21,6 +22,6 @@ searches take an id, an external id or a custom_id, and filters are only those t
 The order of the first page is in labeling/admin_site.py.
 """
 
-from . import batches, documents, money, operations, queues, results, tasks, uploads
+from . import batches, documents, money, operations, outgoing, queues, results, tasks, uploads
 
-__all__ = ["batches", "documents", "money", "operations", "queues", "results", "tasks", "uploads"]
+__all__ = ["batches", "documents", "money", "operations", "outgoing", "queues", "results", "tasks", "uploads"]

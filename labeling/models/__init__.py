@@ -5,6 +5,7 @@ from .documents import Document, DocumentText
 from .leaving import SendOrder, Trial, TrialDocument
 from .money import ModelPrice
 from .operations import Activity, Gate, Heartbeat, LedgerCheck, Setting, Taken
+from .outgoing import Alarm, Notice
 from .tallies import AnswerTally, DocumentTally, RequestTally, SpendTally
 from .tasks import Canary, LabelingTask, LabelingTaskVersion
 from .uploads import RefusedRow, Upload
@@ -12,6 +13,7 @@ from .uploads import RefusedRow, Upload
 __all__ = [
     "Account",
     "Activity",
+    "Alarm",
     "AnswerTally",
     "Batch",
     "BatchEvent",
@@ -27,6 +29,7 @@ __all__ = [
     "LedgerCheck",
     "ModelPrice",
     "Night",
+    "Notice",
     "RefusedRow",
     "Request",
     "RequestTally",

@@ -37,6 +37,9 @@ class Night(models.Model):
     date = models.DateField(unique=True, help_text="Local date of the due instant, in the site's zone")
     due_at = models.DateTimeField()
     left_at = models.DateTimeField(null=True, blank=True, help_text="When its first batch was built")
+    completed_at = models.DateTimeField(
+        null=True, blank=True, help_text="When nothing was left to send and the last result was stored"
+    )
 
     class Meta:
         ordering = ("-date",)

@@ -42,6 +42,7 @@ class Upload(models.Model):
     )
     confirmed_at = models.DateTimeField(null=True, blank=True, help_text="When a person or a command said: import it")
     ready_at = models.DateTimeField(null=True, blank=True)
+    done_at = models.DateTimeField(null=True, blank=True, help_text="When nothing of it waited or was in flight")
     counts_from = models.DateTimeField(
         null=True, blank=True, help_text="A night that is due at or after this instant takes its documents"
     )
@@ -62,7 +63,10 @@ class Upload(models.Model):
 
     class Meta:
         ordering = ("-id",)
-        indexes = (models.Index(fields=("sha256",), name="upload_sha256"),)
+        indexes = (
+            models.Index(fields=("sha256",), name="upload_sha256"),
+            models.Index(fields=("done_at",), name="upload_done"),
+        )
         constraints = (
             models.CheckConstraint(
                 condition=Q(rows=F("accepted") + F("refused")), name="upload_rows_are_accepted_or_refused"

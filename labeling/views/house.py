@@ -71,6 +71,15 @@ def theme(request: HttpRequest) -> HttpResponseBase:
 @login_not_required
 @never_cache
 @require_safe
+def health(request: HttpRequest) -> HttpResponse:
+    """A word each for the database, the queues and the book; 200 when all are well, else 503."""
+    found = status.health(timezone.now())
+    return JsonResponse(found, status=200 if set(found.values()) <= status.WELL else 503)
+
+
+@login_not_required
+@never_cache
+@require_safe
 def workers_health(request: HttpRequest) -> HttpResponse:
     """200 when the database answers and a worker of every queue has beaten within three minutes, else 503."""
     try:

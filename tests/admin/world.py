@@ -14,6 +14,7 @@ from django_q.tasks import async_task
 
 from labeling import activity
 from labeling.models import (
+    Alarm,
     AnswerTally,
     BatchEvent,
     Canary,
@@ -24,6 +25,7 @@ from labeling.models import (
     LedgerCheck,
     ModelPrice,
     Night,
+    Notice,
     RefusedRow,
     RequestTally,
     ResultLine,
@@ -96,6 +98,8 @@ def make_rows() -> dict[type[Model], Any]:
         LedgerCheck.objects.create(
             holds=False, identities=[{"name": "one = two", "left": "1", "right": "2", "holds": False}]
         ),
+        Alarm.objects.create(kind="disk", subject=f"{number}", raised_at=timezone.now(), seen_at=timezone.now()),
+        Notice.objects.create(kind="alarm", subject=f"A-{number}", receiver="mailto:1", next_at=timezone.now()),
         activity.record("tests", "Something was done", "U-1"),
         DocumentTally.objects.latest("pk"),
         AnswerTally.objects.latest("pk"),

@@ -133,7 +133,7 @@ def test_it_runs_stops_leaves_nothing_and_goes_on_with_the_same_data(home, free_
     assert LAST_LINE in said, first.stderr.read()
     assert re.search(r"First user: admin, password: \S{12,}", said)
     assert f"http://127.0.0.1:{free_port}/" in said
-    with urllib.request.urlopen(f"http://127.0.0.1:{free_port}/healthz", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{free_port}/healthz/web", timeout=10) as answer:
         assert answer.read() == b"ok\n"
     first.send_signal(signal.SIGINT)
     said, complaints = first.communicate(timeout=60)

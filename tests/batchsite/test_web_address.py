@@ -32,7 +32,7 @@ def test_an_ipv6_address_stands_in_brackets(monkeypatch):
 
 @pytest.mark.django_db
 def test_health_is_told_to_everybody(client):
-    assert client.get("/healthz").content == b"ok\n"
+    assert client.get("/healthz/web").content == b"ok\n"
 
 
 @pytest.mark.django_db
@@ -43,7 +43,7 @@ def test_who_is_not_signed_in_is_sent_to_sign_in(client):
 
 @pytest.mark.django_db
 def test_every_page_forbids_what_is_not_our_own(client):
-    policy = client.get("/healthz").headers["Content-Security-Policy"]
+    policy = client.get("/healthz/web").headers["Content-Security-Policy"]
     directives = dict(part.strip().split(" ", 1) for part in policy.split(";"))
     assert directives["default-src"] == "'none'"
     assert directives["script-src"] == directives["style-src"] == "'self'"

@@ -82,7 +82,7 @@ COMMANDS: Kwargs = {
     "version_put_in_use": DRAFT,
     "version_discard": DRAFT,
 }
-OPEN = {"theme", "workers_health"}
+OPEN = {"theme", "health", "workers_health"}
 
 
 @pytest.fixture
@@ -206,6 +206,35 @@ def test_the_health_is_well_when_every_queue_has_beaten(db: None, client: Client
     for queue in ("ticks", "bulk", "urgent"):
         beat(queue)
     assert client.get(reverse("workers_health")).status_code == 200
+
+
+def test_the_health_of_the_house_is_a_word_for_each_part_and_nothing_secret(db: None, client: Client) -> None:
+    from labeling import ledger
+    from labeling.heartbeat import beat
+
+    sick = client.get("/healthz")
+    assert (sick.status_code, sick.json()) == (503, {"database": "up", "queues": "silent", "book": "unchecked"})
+    for queue in ("ticks", "bulk", "urgent"):
+        beat(queue)
+    ledger.check()
+    well = client.get("/healthz")
+    assert (well.status_code, well.json()) == (200, {"database": "up", "queues": "beating", "book": "balances"})
+
+
+@pytest.mark.parametrize(("columns", "word"), [({"holds": False}, "wrong"), ({"holds": True}, "stale")])
+def test_a_book_that_is_wrong_or_was_not_checked_for_long_is_not_well(
+    db: None, client: Client, columns: dict[str, bool], word: str
+) -> None:
+    from datetime import timedelta
+
+    from django.utils import timezone
+
+    from labeling.models import LedgerCheck
+
+    check = LedgerCheck.objects.create(identities=[], **columns)
+    LedgerCheck.objects.filter(pk=check.pk).update(checked_at=timezone.now() - timedelta(hours=1))
+    response = client.get("/healthz")
+    assert (response.status_code, response.json()["book"]) == (503, word)
 
 
 def test_the_theme_is_a_cookie_and_leads_nowhere_else(db: None, client: Client) -> None:

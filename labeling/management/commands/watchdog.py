@@ -1,3 +1,4 @@
+import logging
 import os
 import signal
 import threading
@@ -6,11 +7,19 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import CommandError
-from django.db import close_old_connections
+from django.db import Error, close_old_connections
+from django.utils import timezone
 
 from batchsite.leftovers import MARK
+from labeling import configuration, outgoing, status
 from labeling.management.base import Door
+from labeling.waking import TICKS
 from labeling.watchdog import EVERY_SECONDS, MOST_SILENT_LOOKS, Watchdog
+
+log = logging.getLogger(__name__)
+
+SECONDS = 5.0
+"""For deliveries between two looks."""
 
 
 class Command(Door):
@@ -31,6 +40,16 @@ class Command(Door):
         # Without the process runner nothing could be started again: then this is an orphan itself.
         while not stop.is_set() and os.getppid() == runner:
             watchdog.look()
+            _tell_if_nobody_does()
             close_old_connections()
             stop.wait(every)
         return {}
+
+
+def _tell_if_nobody_does() -> None:
+    """Alarms go out from the queue of ticks; when that queue is what is silent, they go out from here."""
+    try:
+        if not status.cluster(timezone.now())["queues"][TICKS]:
+            outgoing.go_round(configuration.load(), seconds=SECONDS)
+    except Error as error:
+        log.warning("nobody can be told: %s", error)
