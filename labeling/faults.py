@@ -41,6 +41,8 @@ PLACES = frozenset(
         *("cancel: wished", "cancel: asking", "cancel: answered"),
         *("prove: compared",),
         *("move: moving", "move: moved"),
+        *("withdraw: wished", "withdraw: restoring", "withdraw: sweeping", "withdraw: swept"),
+        *("trial: rest sent", "trial: rest discarded", "trial: portion withdrawn", "send now: carried out"),
         *("tallies: folding", "tallies: folded", "hand out: leased"),
         *(
             f"batch {state}: {step}"

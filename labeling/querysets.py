@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 from django.db import models
 from django.db.models import Q, Sum
 
-from labeling.states import BatchState, DocumentState, HoldKind, NoticeKind, UploadState, Way
+from labeling.states import BatchState, DocumentState, HoldKind, NoticeKind, OrderState, UploadState, Way
 
 if TYPE_CHECKING:
-    from labeling.models import Batch, Document, Notice, Upload  # noqa: F401  named in quotes
+    from labeling.models import Batch, Document, Notice, SendOrder, Upload  # noqa: F401  named in quotes
 
 MOST_UNFINISHED_TRIES = 5
 """Work on a batch that ended its worker this often stands still until a person looks."""
@@ -72,6 +72,14 @@ class UploadQuerySet(models.QuerySet["Upload"]):
     def going_out(self) -> "UploadQuerySet":
         """Whole, and not held as a whole: of a trial's upload some documents may go."""
         return self.filter(state__in=_GOES_OUT).exclude(hold_kind=HoldKind.PERSON)
+
+
+class SendOrderQuerySet(models.QuerySet["SendOrder"]):
+    def pending(self) -> "SendOrderQuerySet":
+        return self.filter(state=OrderState.PENDING)
+
+    def due(self, now: datetime) -> "SendOrderQuerySet":
+        return self.pending().filter(leaves_at__lte=now)
 
 
 class BatchQuerySet(models.QuerySet["Batch"]):

@@ -6,10 +6,9 @@ from typing import Any
 from django.db import DatabaseError
 from django.db.models import Count, Max, Sum
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 
-from labeling import configuration, counts, ledger, nights, waiting
-from labeling.models import Batch, Gate, Heartbeat, LedgerCheck, Setting, SpendTally
+from labeling import configuration, counts, ledger, waiting
+from labeling.models import Batch, Gate, Heartbeat, LedgerCheck, SpendTally
 from labeling.states import BatchState
 
 SILENT_AFTER = timedelta(minutes=3)
@@ -89,15 +88,6 @@ def paused() -> list[dict[str, Any]]:
     ]
 
 
-def urgent_waits_until() -> datetime | None:
-    """Until when the API asked real-time calls to wait; None when they may go."""
-    row = Setting.objects.filter(key="urgent_not_before").first()
-    until = parse_datetime(row.value) if row else None
-    return until if until and until > timezone.now() else None
-
-
 def _waiting() -> dict[str, int]:
-    settings = configuration.load()
-    _, last_due = nights.latest_due(timezone.now(), settings.night, settings.zone)
-    found = waiting.reasons(settings, last_due=last_due, urgent_waits=urgent_waits_until() is not None)
+    found = waiting.reasons(configuration.load())
     return {reason.value if reason else "leaving": n for reason, n in found.items()}

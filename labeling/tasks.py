@@ -40,10 +40,11 @@ KEEP_TOLD = timedelta(days=90)
 
 def tick() -> str:
     """Build what is due, poll, and hand submits, imports, ingests and urgent calls to their queues."""
-    from labeling.pipeline import build, canary, cancel, poll
+    from labeling.pipeline import build, canary, cancel, poll, wishes
 
     heartbeat.beat(TICKS)
     settings, now = configuration.load(), timezone.now()
+    wishes.carry_out(settings, now)
     canary.arrange(settings, now)
     built = build.build_due(settings, now)
     cancel.ask_for_cancels()

@@ -78,6 +78,12 @@ class Document(models.Model):
             models.Index(
                 fields=("version", "way", "upload", "id"), name="document_waiting", condition=Q(state="queued")
             ),
+            models.Index(
+                fields=("upload",),
+                name="document_waits_unlike",
+                condition=Q(state="queued")
+                & (Q(leader__isnull=False) | Q(not_before__isnull=False) | Q(queued_at__isnull=False, way="tonight")),
+            ),
             models.Index(fields=("failure_reason", "id"), name="document_failed", condition=Q(state="failed")),
             models.Index(fields=("leader",), name="document_copies", condition=Q(leader__isnull=False)),
             models.Index(

@@ -3,6 +3,7 @@
 from django.db import models
 from django.db.models import Q
 
+from labeling.querysets import SendOrderQuerySet
 from labeling.states import OrderState, TrialDecision, Way
 
 
@@ -62,6 +63,8 @@ class SendOrder(models.Model):
     ended_at = models.DateTimeField(null=True, blank=True)
     ended_by = models.CharField(max_length=150, blank=True, db_default="")
     documents = models.PositiveIntegerField(default=0, help_text="How many changed their way when it was carried out")
+
+    objects = SendOrderQuerySet.as_manager()
 
     class Meta:
         ordering = ("-id",)

@@ -26,12 +26,33 @@ def arrange(settings: Configuration, now: datetime) -> None:
     for version in LabelingTaskVersion.objects.filter(pk__in=counts.versions_with_many()).exclude(
         task__gate__closed_at__isnull=False
     ):
-        if not _is_proved(version, now) and not _is_under_way(version):
+        if not (_is_proved(version, now) or _prove_by_trial(version, now) or _is_under_way(version)):
             _send(version, now)
 
 
 def _is_proved(version: LabelingTaskVersion, now: datetime) -> bool:
     return version.canaries.filter(state=CanaryState.PROVED, decided_at__gt=now - counts.CANARY_LASTS).exists()
+
+
+def _prove_by_trial(version: LabelingTaskVersion, now: datetime) -> bool:
+    """An answer of a trial proves as much as that of a canary: nothing is sent for it again."""
+    tried = (
+        Request.objects.filter(version=version, lane=Lane.URGENT, outcome=Outcome.SUCCEEDED)
+        .filter(document__trialdocument__isnull=False, ended_at__gt=now - counts.CANARY_LASTS)
+        .exclude(result__failure_reason__in=_REFUSED)
+        .order_by("-pk")
+        .first()
+    )
+    if tried:
+        Canary.objects.create(
+            version=version,
+            document_id=tried.document_id,
+            state=CanaryState.PROVED,
+            sent_at=tried.created_at,
+            decided_at=tried.ended_at,
+            why="proved by a trial",
+        )
+    return tried is not None
 
 
 def _is_under_way(version: LabelingTaskVersion) -> bool:

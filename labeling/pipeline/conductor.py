@@ -12,13 +12,13 @@ from django.utils import timezone
 
 from labeling import counts, store
 from labeling.configuration import Configuration
-from labeling.models import Batch, Document, Gate, Request, Upload
+from labeling.models import Batch, Document, Gate, Request, Trial, Upload
 from labeling.pipeline.accounts import account_in_use
 from labeling.querysets import BatchQuerySet, DocumentQuerySet
-from labeling.states import BatchState, DocumentState, Lane, Outcome, UploadState, Way
+from labeling.states import BatchState, DocumentState, HoldKind, Lane, Outcome, TrialDecision, UploadState, Way
 from labeling.transitions import tallies, uploads
 
-from . import build, canary, cancel, doubt, ingest, intake, moving, poll, prove, recover, submit, urgent
+from . import build, canary, cancel, doubt, ingest, intake, moving, poll, prove, recover, submit, urgent, wishes
 
 LONGEST_NAP = timedelta(seconds=1)
 
@@ -41,6 +41,7 @@ def run_pass(settings: Configuration, *, ignore_hour: bool = False) -> None:
     """Every stage once, in this process."""
     for upload in Upload.objects.filter(state=UploadState.IMPORTING):
         intake.import_rows(upload, settings)
+    wishes.carry_out(settings, timezone.now())
     recover.recover(timezone.now())
     doubt.settle_doubt(settings, timezone.now())
     moving.move_waiting()
@@ -117,6 +118,8 @@ def _ending(settings: Configuration) -> Report | None:
     is_low = store.free_bytes() < settings.min_free_bytes
     moving = (
         Upload.objects.filter(state=UploadState.IMPORTING, error=""),
+        Upload.objects.filter(sweep_due=True),
+        Trial.objects.filter(decision=TrialDecision.DISCARDED, upload__hold_kind=HoldKind.TRIAL),
         Batch.objects.filter(state=BatchState.SUBMITTING).exclude(pk__in=set_aside),
         Batch.objects.none() if is_low else Batch.objects.filter(state=BatchState.ENDED).exclude(pk__in=set_aside),
         reachable.filter(state__in=(BatchState.IN_PROGRESS, BatchState.CANCELING, BatchState.UNKNOWN)),
@@ -151,6 +154,7 @@ def _report(closed: list[Gate]) -> Report:
         report.sentences.append(f"{scope} is paused by {gate.closed_by}: {gate.reason}")
         if gate.kind != "person":
             report.ending = Ending.NEEDS_A_PERSON
+    report.sentences += [_held(upload) for upload in Upload.objects.held().order_by("pk")]
     for batch in Batch.objects.open().exclude(state=BatchState.BUILDING) | Batch.objects.set_aside():
         report.ending = Ending.NEEDS_A_PERSON
         report.sentences.append(f"{batch} is {batch.state}: {batch.note}")
@@ -158,6 +162,13 @@ def _report(closed: list[Gate]) -> Report:
         report.ending = Ending.NEEDS_A_PERSON
         report.sentences.append(f"{upload} stands still: {upload.error}")
     return report
+
+
+def _held(upload: Upload) -> str:
+    if upload.hold_kind == HoldKind.TRIAL:
+        return f"{upload} waits for the decision about the trial of {upload.held_by}."
+    until = f" until {upload.held_until:%Y-%m-%d %H:%M} UTC" if upload.held_until else ""
+    return f"{upload} is held by {upload.held_by}{until}: {upload.hold_reason}"
 
 
 def _nap(deadline: float | None) -> None:

@@ -24,7 +24,7 @@ from labeling.files import FileRefused, Inspection, ReadOptions, RefusedRow, Row
 from labeling.locks import only_one
 from labeling.models import LabelingTaskVersion, Upload
 from labeling.states import UploadState, Way
-from labeling.transitions import uploads
+from labeling.transitions import trials, uploads
 from labeling.transitions.imports import ImportTaken, Incoming, incoming, store_rows
 
 log = logging.getLogger(__name__)
@@ -111,16 +111,21 @@ def choose_again(upload: Upload, options: ReadOptions) -> bool:
     )
 
 
-def confirm(upload: Upload, way: Way, *, imports_itself: bool = False) -> bool:
+def confirm(upload: Upload, way: Way, *, imports_itself: bool = False, try_first: int = 0, by: str = "") -> bool:
     """checked to importing: a person, or a command, said so; False if somebody was first.
 
-    Whoever imports it in this process holds it against the ticks, which would give it to a worker.
+    Whoever imports it in this process holds it against the ticks, which would give it to a worker. With
+    `try_first` so many of its documents go in real time, and the others are held until a person decides.
     """
     now = timezone.now()
     lease_until = now + LEASE if imports_itself else None
-    return uploads.move(
-        upload, UploadState.CHECKED, UploadState.IMPORTING, way=way, confirmed_at=now, lease_until=lease_until
-    )
+    with transaction.atomic():
+        confirmed = uploads.move(
+            upload, UploadState.CHECKED, UploadState.IMPORTING, way=way, confirmed_at=now, lease_until=lease_until
+        )
+        if confirmed and try_first:
+            trials.begin(upload, try_first, by=by, now=now)
+    return confirmed
 
 
 def discard(upload: Upload) -> bool:
@@ -202,6 +207,7 @@ def _make_ready(upload: Upload, settings: Configuration) -> bool:
     with transaction.atomic():
         now = timezone.now()
         counts_from = _counts_from(upload.confirmed_at or now, now, settings)
+        trials.choose(upload, now)
         return uploads.move(
             upload,
             UploadState.IMPORTING,

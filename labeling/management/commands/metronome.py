@@ -4,13 +4,18 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.db import close_old_connections
+from django.utils import timezone
 
 from labeling import configuration
 from labeling.management.base import Door
+from labeling.models import SendOrder
 from labeling.waking import wake
 
 SLOWEST = 60.0
 """Seconds: the schedules tick every minute by themselves."""
+
+LOOK = 5.0
+"""Seconds between two looks for what a person sent now, whose thirty seconds are over."""
 
 
 class Command(Door):
@@ -25,12 +30,14 @@ class Command(Door):
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
-        ticks = 0
+        ticks, since = 0, SLOWEST
         while not stop.is_set():
             pause = max(0.2, every or configuration.load().poll_seconds)
-            if pause < SLOWEST:
+            if since >= pause < SLOWEST or SendOrder.objects.due(timezone.now()).exists():
                 wake()
-                ticks += 1
+                ticks, since = ticks + 1, 0.0
             close_old_connections()
-            stop.wait(min(pause, SLOWEST))
+            nap = min(pause, LOOK)
+            stop.wait(nap)
+            since += nap
         return {"ticks": ticks}
