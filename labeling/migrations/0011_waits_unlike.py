@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("labeling", "0009_night_and_needs"),
+        ("labeling", "0010_estimates"),
     ]
 
     operations = [
