@@ -97,7 +97,7 @@ def test_the_choice_is_made_once_although_the_import_died(fake: FakeApi, monkeyp
     upload = received(version, "".join(f"{word}\n" for word in texts(40)).encode())
     assert intake.confirm(upload, Way.NOW, try_first=5, by="ann")
     monkeypatch.setattr(intake, "CHUNK_ROWS", 10)
-    store, stored = intake.store_rows, []
+    store, stored = intake.store_rows, list[int]()
 
     def dies(*arguments: object) -> None:
         if len(stored) == 2:
