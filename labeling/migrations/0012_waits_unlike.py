@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("labeling", "0010_estimates"),
+        ("labeling", "0011_alarms_and_notices"),
     ]
 
     operations = [
