@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from django.db import models
 from django.db.models import Q, Sum
 
-from labeling.states import BatchState, DocumentState, HoldKind, NoticeKind, OrderState, UploadState, Way
+from labeling.states import BatchState, DocumentState, HoldKind, NoticeKind, OrderState, UploadKind, UploadState, Way
 
 if TYPE_CHECKING:
     from labeling.models import Batch, Document, Notice, SendOrder, Upload  # noqa: F401  named in quotes
@@ -61,8 +61,8 @@ class DocumentQuerySet(models.QuerySet["Document"]):
         return due.exclude(version__task__gate__kind="person")
 
     def need_a_person(self) -> "DocumentQuerySet":
-        """Failed and not closed."""
-        return self.filter(state=DocumentState.FAILED, closed_at__isnull=True)
+        """Failed and not closed. What failed while a draft was tried is shown where it was tried."""
+        return self.filter(state=DocumentState.FAILED, closed_at__isnull=True, upload__kind=UploadKind.FILE)
 
 
 class UploadQuerySet(models.QuerySet["Upload"]):

@@ -16,6 +16,7 @@ from labeling.views import (
     night,
     savings,
     tasks,
+    tries,
     uploads,
     versions,
 )
@@ -100,6 +101,9 @@ urlpatterns = [
     path("tasks/<slug:slug>/pause", tasks.task_pause, name="task_pause"),
     path("tasks/<slug:slug>/resume", tasks.task_resume, name="task_resume"),
     path("tasks/<slug:slug>/labels.<str:form>", downloads.task_labels, name="task_labels"),
+    path("tasks/<slug:slug>/versions/<int:number>/try", tries.version_try, name="version_try"),
+    path("tasks/<slug:slug>/tries/<int:pk>/", tries.trial, name="trial"),
+    path("live/tasks/<slug:slug>/tries/<int:pk>", tries.trial_live, name="trial_live"),
     path("tasks/<slug:slug>/move", versions.task_move, name="task_move"),
     path("tasks/<slug:slug>/versions/<int:number>/use/", versions.version_use, name="version_use"),
     path("tasks/<slug:slug>/versions/<int:number>/put-in-use", versions.version_put_in_use, name="version_put_in_use"),

@@ -44,6 +44,7 @@ STAGES = (
     "settle",
     "submit",
     "trial",
+    "trying",
     "urgent",
 )
 DOORS = ("labeling.views", "labeling.admin", "labeling.tasks", "labeling.management", "labeling.forms")

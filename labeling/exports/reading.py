@@ -15,7 +15,7 @@ from django.db import connection, transaction
 
 from labeling.exports.naming import MetadataNames
 from labeling.models import LabelingTask, Upload
-from labeling.states import UploadState
+from labeling.states import UploadKind, UploadState
 
 COLUMNS = (
     "external_id",
@@ -160,14 +160,16 @@ def rows(
 
 
 def select(task: LabelingTask | None, upload: Upload | None, since: datetime | None = None) -> Selection:
-    """The documents of a task, of an upload, or of an upload if it is of the task. ValueError if neither is given."""
+    """The documents of a task, of an upload, or of an upload if it is of the task. ValueError if neither is given.
+
+    What a draft was tried on is there already, so only who asks for that upload gets it.
+    """
     if task is None and upload is None:
         raise ValueError("a task or an upload is needed")
     uploads = Upload.objects.exclude(state=UploadState.WITHDRAWN).order_by("pk")
     if task is not None:
         uploads = uploads.filter(version__task=task)
-    if upload is not None:
-        uploads = uploads.filter(pk=upload.pk)
+    uploads = uploads.filter(pk=upload.pk) if upload is not None else uploads.exclude(kind=UploadKind.TRIAL)
     values = uploads.values_list("pk", "ready_at", "created_at", "inspection__columns")
     parts = tuple(
         Part(pk, ready_at or created_at, tuple(columns or ())) for pk, ready_at, created_at, columns in values

@@ -17,7 +17,7 @@ from labeling.models import Gate, LabelingTask, LabelingTaskVersion, Upload
 from labeling.prompts import Spec
 from labeling.states import UploadState
 
-from .documents import let_heirs_take_over
+from .documents import promote_heirs
 from .gates import ensure_gates, open_gate
 from .locking import lock_task_alone
 
@@ -139,7 +139,7 @@ def _follow(known: Sequence[int]) -> None:
     with connection.cursor() as cursor:
         for step in (_PULL_ALONG, _FOLLOW):
             cursor.execute(step, {"leaders": list(known)})
-    let_heirs_take_over()
+    promote_heirs(known)
 
 
 _MOVE = """

@@ -15,6 +15,7 @@ from labeling.pipeline import drafts, pausing
 from labeling.pipeline.define import Definition, SpecRefused, define
 from labeling.pipeline.drafts import Saved, Stale
 from labeling.reports import tasks as report
+from labeling.reports import trying
 from labeling.states import Kind
 from labeling.waking import wake
 
@@ -37,6 +38,8 @@ def task(request: WebRequest, slug: str) -> HttpResponseBase:
         "seen": report.task_view(found),
         "version": version,
         "draft": found.draft,
+        "offer": trying.offer(version) if version else None,
+        "trials": trying.trials_of(found),
         "schema": _schema_text(version.schema) if version and version.schema else "",
         "prefix": prompts.prefix(version.spec) if version else "",
         "gate": getattr(found, "gate", None),

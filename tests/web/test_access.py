@@ -38,6 +38,7 @@ PAGES: Kwargs = {
     "tasks": {},
     "task": {"slug": "colors"},
     "task_labels": {"slug": "colors", "form": "jsonl"},
+    "trial": {"slug": "colors", "pk": 900_002},
     "activity": {},
 }
 LIVE: Kwargs = {
@@ -50,6 +51,7 @@ LIVE: Kwargs = {
     "doubts_live": {},
     "doubt_live": {"pk": 900_002},
     "decisions_live": {},
+    "trial_live": {"slug": "colors", "pk": 900_002},
 }
 DRAFT: dict[str, Any] = {"slug": "colors", "number": 2}
 OPERATOR_PAGES: Kwargs = {
@@ -79,6 +81,7 @@ COMMANDS: Kwargs = {
     "task_pause": {"slug": "colors"},
     "task_resume": {"slug": "colors"},
     "task_move": {"slug": "colors"},
+    "version_try": DRAFT,
     "version_put_in_use": DRAFT,
     "version_discard": DRAFT,
 }
@@ -90,7 +93,8 @@ def house(db: None) -> None:
     """One of everything, with the ids that the addresses above name."""
     Night.objects.create(date=DAY, due_at=datetime(2026, 11, 19, tzinfo=UTC))
     version = make_version(make_task(slug="colors"))
-    make_version(version.task, draft=True)
+    tried = make_upload(make_version(version.task, draft=True), pk=900_002, kind="trial")
+    make_document(tried, text="a thing to try on")
     upload = make_upload(version, pk=900_001)
     batch = make_batch(version, pk=900_001)
     make_batch(version, pk=900_002, state=BatchState.UNKNOWN)
