@@ -9,11 +9,12 @@ from decimal import Decimal
 from django.db import connection
 from django.db.models import Count, Sum
 
-from labeling.models import Document, LabelingTask, LabelingTaskVersion, Request, Upload
+from labeling.estimating import UNKNOWN, Load, Span
+from labeling.models import Document, DocumentTally, LabelingTask, LabelingTaskVersion, Request, Upload
 from labeling.reports.accuracy import Range, wilson
 from labeling.reports.excerpts import ERASED, Excerpt, excerpts
-from labeling.reports.prices import usual_list_cost
-from labeling.states import DocumentState, FailureReason, Kind, UploadKind, UploadState
+from labeling.reports.prices import price_book
+from labeling.states import DocumentState, FailureReason, Kind, UploadKind, UploadState, Way
 
 TEXT_SHOWN = 400
 """Characters of a text that stand beside its answer."""
@@ -266,20 +267,26 @@ COUNTS = (1, 5, 10, 20, 50, 100)
 
 @dataclass(frozen=True, slots=True)
 class TryOffer:
-    """What a version can be tried on, and about what each count costs in real time; None: not known."""
+    """What a version can be tried on, and about what each count of documents of average length costs in real time."""
 
     has_documents: bool
     has_gold: bool
-    each: Decimal | None
+    prices: Sequence[tuple[int, Span]]
 
     @property
-    def prices(self) -> list[tuple[int, Decimal | None]]:
-        return [(count, None if self.each is None else count * self.each) for count in COUNTS]
+    def each(self) -> Span:
+        return dict(self.prices).get(1, UNKNOWN)
 
 
 def offer(version: LabelingTaskVersion) -> TryOffer:
     uploads = Upload.objects.filter(version__task=version.task_id, kind=UploadKind.FILE, accepted__gt=0)
-    gold_columns = uploads.order_by("-pk").values_list("inspection__gold_column", flat=True)[:1_000]
-    columns = list(gold_columns)
-    each = usual_list_cost([version.pk]).get(version.pk)
-    return TryOffer(bool(columns), any(columns), each)
+    gold_columns = list(uploads.order_by("-pk").values_list("inspection__gold_column", flat=True)[:1_000])
+    average, book = _average(version.task_id), price_book([version.pk])
+    prices = [(n, book.estimate(version.pk, average.part(n)).price(Way.URGENT)) for n in COUNTS]
+    return TryOffer(bool(gold_columns), any(gold_columns), prices)
+
+
+def _average(task_id: int) -> Load:
+    """All documents of the task together: a part of them is as long as they are on average."""
+    sums = DocumentTally.objects.filter(version__task=task_id).aggregate(n=Sum("leaders"), size=Sum("leader_bytes"))
+    return Load(int(sums["n"] or 0), int(sums["size"] or 0))
