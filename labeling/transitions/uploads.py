@@ -21,7 +21,7 @@ def finish() -> int:
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            UPDATE labeling_upload SET state = 'done', done_at = now()
+            UPDATE labeling_upload SET state = 'done', done_at = clock_timestamp()
             WHERE state = 'ready' AND NOT sweep_due AND id NOT IN (
                 SELECT upload_id FROM labeling_documenttally
                 WHERE state IN ('queued', 'batched') GROUP BY upload_id HAVING sum(documents) > 0
