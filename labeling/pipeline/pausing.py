@@ -19,13 +19,17 @@ class Paused:
     claimed: list[str]
 
 
+def closed_gates() -> int:
+    return Gate.objects.filter(closed_at__isnull=False).count()
+
+
 def pause_everything(*, by: Any, reason: str) -> Paused:
     """Nothing is claimed after this returns; what was claimed before is named and may still leave."""
     with transaction.atomic():
         changed = gates.close_gate(None, by=_name(by), kind="person", reason=reason)
         if changed:
             activity.record(by, f"Paused everything: {reason}")
-    return Paused(changed, _claimed())
+    return Paused(changed, claimed())
 
 
 def pause_task(task: LabelingTask, *, by: Any, reason: str) -> bool:
@@ -57,10 +61,15 @@ def resume_task(task: LabelingTask, *, by: Any) -> bool:
     return changed
 
 
-def _claimed() -> list[str]:
-    submitting = [str(batch) for batch in Batch.objects.filter(state=BatchState.SUBMITTING)]
-    calls = Request.objects.filter(lane=Lane.URGENT, outcome=Outcome.OPEN).count()
-    return submitting + ([f"{calls} real-time calls"] if calls else [])
+def claimed(task: LabelingTask | None = None) -> list[str]:
+    """What was claimed before a gate closed and may still leave: of everything, or of one task."""
+    batches = Batch.objects.filter(state=BatchState.SUBMITTING)
+    calls = Request.objects.filter(lane=Lane.URGENT, outcome=Outcome.OPEN)
+    if task is not None:
+        batches, calls = batches.filter(version__task=task), calls.filter(version__task=task)
+    open_calls = calls.count()
+    words = f"{open_calls} real-time {'call' if open_calls == 1 else 'calls'}"
+    return [str(batch) for batch in batches.order_by("pk")] + ([words] if open_calls else [])
 
 
 def _name(by: Any) -> str:

@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.http import Http404, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils import timezone
 
 from labeling import prompts
 from labeling.forms import ReasonForm, TaskForm
@@ -16,12 +17,14 @@ from labeling.pipeline.define import Definition, SpecRefused, define
 from labeling.pipeline.drafts import Saved, Stale
 from labeling.reports import tasks as report
 from labeling.reports import trying
+from labeling.reports.resuming import resuming
 from labeling.states import Kind
 from labeling.waking import wake
 
 from . import versions
 from .door import WebRequest, command, form_page, page
 from .live import leave
+from .reader import settings_of
 
 
 @page()
@@ -33,6 +36,7 @@ def tasks(request: WebRequest) -> HttpResponseBase:
 def task(request: WebRequest, slug: str) -> HttpResponseBase:
     found = _find(slug)
     version = _version(found, request.GET.get("version"))
+    gate = getattr(found, "gate", None)
     context = {
         "task": found,
         "seen": report.task_view(found),
@@ -42,7 +46,8 @@ def task(request: WebRequest, slug: str) -> HttpResponseBase:
         "trials": trying.trials_of(found),
         "schema": _schema_text(version.schema) if version and version.schema else "",
         "prefix": prompts.prefix(version.spec) if version else "",
-        "gate": getattr(found, "gate", None),
+        "gate": gate,
+        "resuming": resuming(settings_of(request), timezone.now(), found) if gate and gate.closed_at else None,
         "advice": prompts.advice(version.spec) if version else [],
     }
     return render(request, "tasks/detail.html", context)
@@ -82,7 +87,9 @@ def task_pause(request: WebRequest, slug: str) -> HttpResponseBase:
         return leave(request, "Not paused: say why, in a few words.", to=_url(slug), failed=True)
     if not pausing.pause_task(found, by=request.user, reason=form.cleaned_data["reason"]):
         return leave(request, f"{found} was paused already; the first reason stays.", to=_url(slug))
-    return leave(request, f"{found} is paused: nothing of it leaves any more.", to=_url(slug))
+    on_its_way = pausing.claimed(found)
+    left = f" Already on its way: {', '.join(on_its_way)}." if on_its_way else ""
+    return leave(request, f"{found} is paused: nothing of it leaves any more.{left}", to=_url(slug))
 
 
 @command()

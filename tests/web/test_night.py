@@ -1,6 +1,9 @@
 """What the first page says, and the gates."""
 
+from datetime import timedelta
+
 from django.test import Client
+from django.utils import timezone
 
 from labeling.models import Activity, Gate, LedgerCheck
 from labeling.states import BatchState
@@ -54,7 +57,9 @@ def test_every_page_says_that_it_is_the_sandbox(viewer: Client) -> None:
 
 
 def test_pausing_says_who_and_why_and_resuming_ends_it(operator: Client) -> None:
+    make_document(make_upload(counts_from=timezone.now() - timedelta(days=2)))
     operator.post("/pause", {"reason": "wrong labels"})
+    assert "Then 1 document at once in new batches" in see(operator, "/")
     assert "Sending is paused: nothing leaves. operator-person" in see(operator, "/")
     assert "wrong labels" in see(operator, "/")
     operator.post("/resume")

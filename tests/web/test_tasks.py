@@ -68,6 +68,7 @@ def test_one_task_can_be_paused_and_resumed(operator: Client) -> None:
     operator.post("/tasks/new/", TASK)
     operator.post("/tasks/colors/pause", {"reason": "we look at it"})
     assert "Nothing of this task leaves." in see(operator, "/tasks/colors/")
+    assert "Nothing waits behind it, so nothing leaves." in see(operator, "/tasks/colors/")
     operator.post("/tasks/colors/resume")
     assert "Nothing of this task leaves." not in see(operator, "/tasks/colors/")
 

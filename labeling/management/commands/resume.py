@@ -1,14 +1,35 @@
+from argparse import ArgumentParser
 from typing import Any
 
+from django.utils import timezone
+
+from labeling import configuration
 from labeling.management.base import Door
 from labeling.pipeline import pausing
+from labeling.reports.resuming import resuming
 
 
 class Command(Door):
     help = "Documents leave again: opens the gate of everything and those of single tasks."
 
-    def run(self, **options: Any) -> dict[str, Any]:
-        resumed = pausing.resume_everything(by="resume")
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--dry-run", action="store_true", help="only say what would leave, and its price")
+
+    def run(self, *, dry_run: bool, **options: Any) -> dict[str, Any]:
+        leaving = resuming(configuration.load(), timezone.now())
+        self.say(leaving.sentence)
+        resumed = [] if dry_run else pausing.resume_everything(by="resume")
         for sentence in resumed:
             self.say(sentence)
-        return {"paused": False, "changed": bool(resumed)}
+        price = leaving.price
+        return {
+            "paused": bool(pausing.closed_gates()),
+            "changed": bool(resumed),
+            "leaves": {
+                "documents": leaving.documents,
+                "at_once": leaving.documents - leaving.tonight,
+                "tonight": leaving.tonight,
+                "about_usd": price.likely,
+                "at_most_usd": price.high,
+            },
+        }
