@@ -1,17 +1,14 @@
 """What people fill in. A form parses and says what is wrong in a sentence; it never writes."""
 
 import json
-import re
 from decimal import Decimal
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from pydantic import ValidationError as SettingsInvalid
 
 from labeling import prompts
 from labeling.catalogue import EFFORTS, MODELS
-from labeling.configuration import Configuration, fixed_by_environment
 from labeling.files import ENCODINGS, Format, ReadOptions
 from labeling.models import LabelingTask, LabelingTaskVersion, Upload
 from labeling.prompts import THINKING, Label, Spec
@@ -252,89 +249,6 @@ class TryForm(forms.Form):
 
     def first_sentence(self) -> str:
         return next(str(sentence) for sentences in self.errors.values() for sentence in sentences)
-
-
-ONLY_KEPT = frozenset({"night_limit_usd", "urgent_limit_usd"})
-"""Settings that nothing obeys yet; the page says so beside them."""
-
-_PLAIN = {
-    "int_parsing": "Write a whole number.",
-    "int_parsing_size": "Write a whole number.",
-    "int_from_float": "Write a whole number.",
-    "float_parsing": "Write a number.",
-    "finite_number": "Write a number.",
-    "decimal_parsing": "Write an amount of dollars like 25.00.",
-    "time_parsing": "Write the hour like 22:30.",
-    "bool_parsing": "Choose yes or no.",
-}
-_HOUR = re.compile(r"\d{1,2}:\d{2}", re.ASCII)
-
-
-class SettingsForm(forms.Form):
-    """Every setting as text; Configuration itself says what is wrong. What the environment fixes is left alone."""
-
-    def __init__(self, data: Any, in_force: Configuration) -> None:
-        super().__init__(data)
-        self.in_force = in_force
-        self.fixed = fixed_by_environment()
-        for name, described in Configuration.model_fields.items():
-            self.fields[name] = forms.CharField(required=False, help_text=described.description or "")
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or {}
-        values = {name: self._value(name) for name in Configuration.model_fields if name not in self.fixed}
-        try:
-            Configuration.model_validate({**values, **self.fixed})
-        except SettingsInvalid as invalid:
-            for error in invalid.errors():
-                name = str(error["loc"][0])
-                said = _PLAIN.get(error["type"], f"{error['msg'].removeprefix('Value error, ')}.")
-                self.add_error(name if name in self.fields else None, said)
-        if "night" not in self.fixed and "night" not in self.errors and not _HOUR.fullmatch(str(values["night"])):
-            self.add_error("night", _PLAIN["time_parsing"])
-        return cleaned
-
-    def changes(self) -> dict[str, Any]:
-        """What differs from what is in force, as JSON values."""
-        return {
-            name: self._value(name)
-            for name in Configuration.model_fields
-            if name not in self.fixed and self._value(name) != as_text(getattr(self.in_force, name), name)
-        }
-
-    def rows(self) -> list[dict[str, Any]]:
-        """Each setting with its value, sentence and fault, as the page lists them."""
-        return [
-            {
-                "name": name,
-                "description": described.description,
-                "value": self.data.get(name, "") if self.is_bound and name not in self.fixed
-                else as_text(getattr(self.in_force, name), name) or "",
-                "default": as_text(described.default, name),
-                "errors": self.errors.get(name, []) if self.is_bound else [],
-                "is_fixed": name in self.fixed,
-                "is_switch": described.annotation is bool,
-                "is_only_kept": name in ONLY_KEPT,
-            }
-            for name, described in Configuration.model_fields.items()
-        ]  # fmt: skip
-
-    def _value(self, name: str) -> str | None:
-        text = str(self.data.get(name, "")).strip()
-        if not text:
-            return as_text(Configuration.model_fields[name].default, name)
-        return text
-
-
-def as_text(value: Any, name: str) -> str | None:
-    """A setting as it stands in its field: numbers without an exponent, hours as 22:00, yes and no for a switch."""
-    if value is None:
-        return None
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if name == "night":
-        return f"{value:%H:%M}"
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 class CalculatorForm(forms.Form):

@@ -9,6 +9,12 @@ ENOUGH = 5
 """More waiting ticks than these would only look again at what the first has seen."""
 
 
+def wake_outgoing() -> None:
+    """Let a worker deliver at once what was just made."""
+    if OrmQ.objects.filter(key=TICKS, lock__lte=timezone.now()).count() <= ENOUGH:
+        async_task("labeling.tasks.outgoing", cluster=TICKS)
+
+
 def wake() -> None:
     if OrmQ.objects.filter(key=TICKS, lock__lte=timezone.now()).count() <= ENOUGH:
         async_task("labeling.tasks.tick", cluster=TICKS)

@@ -12,7 +12,7 @@ from batchsite.api_address import api_address
 from batchsite.environment import EnvironmentFault
 from labeling.reports.shell import Shell, shell
 from labeling.troubles import Trouble
-from labeling.views.reader import settings_of, theme_of
+from labeling.views.reader import ZONE_COOKIE, settings_of, theme_of, zone_names
 
 register = template.Library()
 
@@ -57,6 +57,19 @@ def role(context: template.Context) -> str:
         if user.has_perm(permission):
             return word
     return "No role"
+
+
+@register.simple_tag(takes_context=True)
+def zone_to_choose(context: template.Context) -> dict[str, Any] | None:
+    """For an admin, as long as nobody has chosen the site's zone: the browser's, and all there are."""
+    request = context.get("request")
+    if request is None or not _may_view(request) or not request.user.has_perm("labeling.administer"):
+        return None
+    if "time_zone" in settings_of(request).model_fields_set:
+        return None
+    told = request.COOKIES.get(ZONE_COOKIE, "")
+    names = zone_names()
+    return {"proposed": told if told in names else "", "names": names}
 
 
 @register.simple_tag

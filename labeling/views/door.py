@@ -67,14 +67,14 @@ def _guarded(view: View, permission: str) -> View:
     @vary_on_headers("HX-Request")
     def guarded(request: WebRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not request.user.has_perm(permission):
-            raise PermissionDenied(_NEEDED[permission])
+            raise PermissionDenied(NEEDED[permission])
         with timezone.override(shown_zone(request)):
             return view(request, *args, **kwargs)
 
     return guarded
 
 
-_NEEDED = {
+NEEDED = {
     VIEW: "Your account has no role yet. An admin can make you a viewer, an operator or an admin.",
     OPERATE: "This needs the role operator.",
     ADMINISTER: "This needs the role admin.",

@@ -1,8 +1,7 @@
 """How the house runs: who did what, settings, theme, health."""
 
-from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -10,14 +9,12 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from labeling import activity as records
 from labeling import status
-from labeling.forms import SettingsForm
-from labeling.models import Activity, Setting
+from labeling.models import Activity
 from labeling.reports.paging import a_word, an_id, page_of
 
-from .door import ADMINISTER, WebRequest, form_page, page
-from .reader import THEME_COOKIE, THEMES, settings_of
+from .door import WebRequest, page
+from .reader import THEME_COOKIE, THEMES
 
 A_YEAR = 365 * 24 * 3600
 
@@ -32,27 +29,6 @@ def activity(request: WebRequest) -> HttpResponseBase:
         rows = rows.filter(subject=subject)
     found = page_of(rows, before=an_id(request.GET.get("before")), after=an_id(request.GET.get("after")))
     return render(request, "activity.html", {"page": found, "by": by, "subject": subject})
-
-
-@form_page(ADMINISTER)
-def settings(request: WebRequest) -> HttpResponseBase:
-    form = SettingsForm(request.POST if request.method == "POST" else None, settings_of(request))
-    if request.method == "POST" and form.is_valid():
-        changes = form.changes()
-        with transaction.atomic():
-            for name, value in changes.items():
-                if value is None:
-                    Setting.objects.filter(key=name).delete()
-                    continue
-                Setting.objects.update_or_create(
-                    key=name, defaults={"value": value, "updated_by": request.user.get_username()}
-                )
-            if changes:
-                words = ", ".join(f"{name} = {value}" for name, value in changes.items())
-                records.record(request.user, f"Changed settings: {words}", "settings", **changes)
-        messages.success(request, f"Saved: {', '.join(changes)}." if changes else "Nothing was changed.")
-        return redirect("settings")
-    return render(request, "settings.html", {"form": form}, status=422 if form.is_bound and form.errors else 200)
 
 
 @login_not_required

@@ -1,6 +1,7 @@
 """Who reads: the zone and the theme of the browser, and the settings in force, read once for each request."""
 
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from functools import cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from django.http import HttpRequest
 
@@ -10,6 +11,12 @@ from labeling.configuration import Configuration
 ZONE_COOKIE = "nightshift_zone"
 THEME_COOKIE = "nightshift_theme"
 THEMES = ("light", "dark")
+
+
+@cache
+def zone_names() -> list[str]:
+    """Sorted; places before the short names of offsets."""
+    return sorted(available_timezones(), key=lambda name: ("/" not in name, name))
 
 
 def settings_of(request: HttpRequest) -> Configuration:

@@ -40,6 +40,7 @@ PAGES: Kwargs = {
     "task_labels": {"slug": "colors", "form": "jsonl"},
     "trial": {"slug": "colors", "pk": 900_002},
     "activity": {},
+    "settings": {},
 }
 LIVE: Kwargs = {
     "night_live": {},
@@ -61,7 +62,8 @@ OPERATOR_PAGES: Kwargs = {
     "version_use": DRAFT,
     "need": NEED,
 }
-ADMIN_PAGES: Kwargs = {"settings": {}}
+ADMIN_PAGES: Kwargs = {}
+ADMIN_COMMANDS: Kwargs = {"choose_zone": {}, "send_test": {}}
 CAUSE: dict[str, Any] = {"slug": "colors", "reason": FailureReason.NOT_A_LABEL}
 COMMANDS: Kwargs = {
     "pause": {},
@@ -105,12 +107,12 @@ def house(db: None) -> None:
 
 
 def url(name: str) -> str:
-    kwargs = {**PAGES, **LIVE, **OPERATOR_PAGES, **ADMIN_PAGES, **COMMANDS}[name]
+    kwargs = {**PAGES, **LIVE, **OPERATOR_PAGES, **ADMIN_PAGES, **COMMANDS, **ADMIN_COMMANDS}[name]
     return reverse(name, kwargs=kwargs)
 
 
 def test_every_address_is_in_one_of_the_tables_here() -> None:
-    known = {*PAGES, *LIVE, *OPERATOR_PAGES, *ADMIN_PAGES, *COMMANDS, *OPEN}
+    known = {*PAGES, *LIVE, *OPERATOR_PAGES, *ADMIN_PAGES, *COMMANDS, *ADMIN_COMMANDS, *OPEN}
     assert {pattern.name for pattern in urlpatterns} == known
 
 
@@ -120,7 +122,7 @@ def test_a_stranger_is_sent_to_sign_in(house: None, client: Client, name: str) -
     assert (response.status_code, response["Location"].partition("?")[0]) == (302, "/login")
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", [*COMMANDS, *ADMIN_COMMANDS])
 def test_a_stranger_commands_nothing(house: None, client: Client, name: str) -> None:
     assert client.post(url(name))["Location"].startswith("/login")
 
@@ -152,7 +154,7 @@ def test_a_viewer_opens_no_form_that_changes_something(house: None, viewer: Clie
     assert viewer.get(url(name)).status_code == 403
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", [*COMMANDS, *ADMIN_COMMANDS])
 def test_a_viewer_commands_nothing(house: None, viewer: Client, name: str) -> None:
     assert viewer.post(url(name), {"way": "now", "reason": "because"}).status_code == 403
 
@@ -169,6 +171,13 @@ def test_an_operator_may_command(house: None, operator: Client, name: str) -> No
     assert not response["Location"].startswith("/login")
 
 
+@pytest.mark.parametrize("name", ADMIN_COMMANDS)
+def test_only_an_admin_may_command_what_is_an_admins(house: None, operator: Client, admin: Client, name: str) -> None:
+    assert operator.post(url(name)).status_code == 403
+    response = admin.post(url(name))
+    assert (response.status_code, response["Location"].startswith("/login")) == (302, False)
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_command_is_a_post(house: None, operator: Client, name: str) -> None:
     assert operator.get(url(name)).status_code == 405
@@ -183,10 +192,13 @@ def test_a_command_needs_the_token_of_its_page(house: None, operator: Client, na
     assert "Nothing was done" in response.content.decode()
 
 
-def test_settings_are_for_admins(house: None, operator: Client, admin: Client) -> None:
-    assert operator.get("/settings/").status_code == 403
-    assert operator.post("/settings/", {}).status_code == 403
-    assert admin.get("/settings/").status_code == 200
+def test_settings_are_seen_by_all_and_changed_by_admins(
+    house: None, viewer: Client, operator: Client, admin: Client
+) -> None:
+    for client in (viewer, operator):
+        assert "needs the role admin" in client.get("/settings/").content.decode()
+        assert client.post("/settings/", {"max_attempts": "9"}).status_code == 403
+    assert "needs the role admin" not in admin.get("/settings/").content.decode()
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,12 @@
-"""Settings, activity, cancel, zones."""
+"""Activity, cancel, zones."""
 
-import re
 from datetime import date
 
 import pytest
 from django.test import Client
 from django_q.models import OrmQ
 
-from labeling import configuration
-from labeling.models import Activity, Setting
+from labeling.models import Setting
 from labeling.states import UploadState
 from tests.factories import (
     make_batch,
@@ -17,43 +15,6 @@ from tests.factories import (
     make_upload,
 )
 from tests.web.reading import see, words
-
-
-def form_of(client: Client) -> dict[str, str]:
-    html = client.get("/settings/").content.decode()
-    values = dict(re.findall(r'<input class="inp" id="s-\w+" name="(\w+)" value="([^"]*)"', html))
-    return {**values, "canary": "yes"}
-
-
-def test_settings_are_saved_and_counted_from_then_on(admin: Client) -> None:
-    admin.post("/settings/", {**form_of(admin), "night": "22:30", "time_zone": "Europe/Berlin", "canary": "no"})
-    settings = configuration.load()
-    assert (f"{settings.night:%H:%M}", settings.time_zone, settings.canary) == ("22:30", "Europe/Berlin", False)
-    assert set(Setting.objects.filter(updated_by="admin-person").values_list("key", flat=True)) == {
-        "night", "time_zone", "canary",
-    }  # fmt: skip
-    assert "night = 22:30" in Activity.objects.get(subject="settings").sentence
-
-
-def test_a_setting_that_cannot_be_read_is_marked_and_nothing_is_saved(admin: Client) -> None:
-    response = admin.post("/settings/", {**form_of(admin), "time_zone": "Berlin", "max_attempts": "9"})
-    assert response.status_code == 422
-    assert "Berlin is not a time zone" in words(response.content)
-    assert not Setting.objects.filter(key="max_attempts").exists()
-
-
-def test_an_emptied_setting_goes_back_to_its_default(admin: Client) -> None:
-    admin.post("/settings/", {**form_of(admin), "max_attempts": "7"})
-    assert configuration.load().max_attempts == 7
-    admin.post("/settings/", {**form_of(admin), "max_attempts": ""})
-    assert configuration.load().max_attempts == 3
-
-
-def test_what_the_environment_fixes_is_shown_and_not_changed(admin: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NIGHTSHIFT_MAX_ATTEMPTS", "5")
-    assert "5 fixed by the environment" in see(admin, "/settings/")
-    admin.post("/settings/", {**form_of(admin), "max_attempts": "9"})
-    assert not Setting.objects.filter(key="max_attempts").exists()
 
 
 def test_activity_is_filtered_by_who_and_by_what(operator: Client, admin: Client) -> None:
@@ -105,35 +66,8 @@ def test_a_command_wakes_a_worker_at_once_and_not_without_end(operator: Client) 
     assert {task.func() for task in waiting} == {"labeling.tasks.tick"}
 
 
-def test_an_emptied_limit_of_money_is_no_limit_again(admin: Client) -> None:
-    admin.post("/settings/", {**form_of(admin), "night_limit_usd": "25.50"})
-    assert str(configuration.load().night_limit_usd) == "25.50"
-    assert admin.post("/settings/", {**form_of(admin), "night_limit_usd": ""}).status_code == 302
-    assert configuration.load().night_limit_usd is None
-    assert not Setting.objects.filter(key="night_limit_usd").exists()
-
-
 def test_limits_that_nothing_obeys_yet_say_so(admin: Client) -> None:
     assert see(admin, "/settings/").count("kept, and not enforced yet") == 2
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "sentence"),
-    [
-        ("queue_limit", "abc", "Write a whole number."),
-        ("night", "22:30+05:00", "Write the hour like 22:30."),
-        ("night", "22:30:15", "Write the hour like 22:30."),
-        ("night", "25:99", "Write the hour like 22:30."),
-        ("night_limit_usd", "much", "Write an amount of dollars"),
-        ("time_zone", "Mars/Phobos", "Mars/Phobos is not a time zone"),
-    ],
-)
-def test_a_wrong_setting_is_explained_in_plain_words(admin: Client, name: str, value: str, sentence: str) -> None:
-    response = admin.post("/settings/", {**form_of(admin), name: value})
-    seen = words(response.content)
-    assert response.status_code == 422
-    assert sentence in seen
-    assert "Value error" not in seen
 
 
 @pytest.mark.parametrize("path", ["/activity/?by=%00", "/activity/?subject=a%00b", "/batches/?task=%00"])
