@@ -66,6 +66,8 @@ def _book() -> Iterator[str]:
     for identity in ledger.identities():
         if not identity.holds:
             yield f"The book does not balance: {identity.name}, but {identity.left} is not {identity.right}."
+    for row in ledger.unbalanced():
+        yield f"The book does not balance: {row.sentence}"
 
 
 _CHECKS: tuple[Callable[[], Iterator[str]], ...] = (_troubles, _key, _prices, _schedules, _book)

@@ -17,7 +17,7 @@ _FIGURES = """
             COALESCE(sum(encoded_bytes) FILTER (WHERE leader_id IS NULL), 0) AS leader_bytes
         FROM labeling_document GROUP BY 1, 2, 3
     ), requests AS (
-        SELECT batch_id, outcome, count(*) AS n FROM labeling_request GROUP BY batch_id, outcome
+        SELECT batch_id, lane, outcome, count(*) AS n FROM labeling_request GROUP BY 1, 2, 3
     ), results AS (
         SELECT r.batch_id, COALESCE(sum(s.list_usd), 0) AS list_usd, COALESCE(sum(s.paid_usd), 0) AS paid_usd
         FROM labeling_result s JOIN labeling_request r ON r.id = s.request_id GROUP BY r.batch_id
@@ -46,6 +46,18 @@ _FIGURES = """
             WHERE c.state = 'batched') AS sent_copies,
         (SELECT count(*) FROM labeling_batch b WHERE b.request_total <> (
             SELECT COALESCE(sum(n), 0) FROM requests r WHERE r.batch_id = b.id)) AS unbalanced_batches,
+        (SELECT count(*) FROM labeling_night w WHERE (
+            SELECT COALESCE(sum(b.request_total), 0) FROM labeling_batch b WHERE b.night_id = w.id
+        ) <> (
+            SELECT COALESCE(sum(r.n), 0) FROM labeling_batch b JOIN requests r ON r.batch_id = b.id
+            WHERE b.night_id = w.id
+        )) AS unbalanced_nights,
+        (SELECT count(*) FROM (
+            SELECT COALESCE(batch_id, 0) AS batch, lane, outcome, n FROM requests
+        ) r FULL JOIN (
+            SELECT COALESCE(batch_id, 0) AS batch, lane, outcome, sum(requests) AS n
+            FROM labeling_requesttally GROUP BY 1, 2, 3
+        ) t USING (batch, lane, outcome) WHERE COALESCE(r.n, 0) <> COALESCE(t.n, 0)) AS drifted_request_counts,
         (SELECT COALESCE(sum(n), 0) FROM requests) AS requests,
         (SELECT COALESCE(sum(requests), 0) FROM labeling_requesttally) AS counted_requests,
         (SELECT COALESCE(sum(requests), 0) FROM labeling_requesttally WHERE outcome = 'open') AS counted_open_requests,
@@ -82,6 +94,8 @@ def identities() -> list[Identity]:
         ("batched documents = open requests", f["batched"], f["open_requests"]),
         ("copies that were sent = 0", f["sent_copies"], 0),
         ("batches whose requests do not sum = 0", f["unbalanced_batches"], 0),
+        ("nights whose requests do not sum = 0", f["unbalanced_nights"], 0),
+        ("counted requests that differ from the rows = 0", f["drifted_request_counts"], 0),
         ("requests = requests counted", f["requests"], f["counted_requests"]),
         ("open requests = open requests counted", f["open_requests"], f["counted_open_requests"]),
         ("real-time price of results = real-time price booked", f["list_usd"], f["booked_list_usd"]),
@@ -90,6 +104,42 @@ def identities() -> list[Identity]:
         ("batches whose frozen money differs = 0", f["batches_with_other_money"], 0),
     )
     return [Identity(name, str(left), str(right), left == right) for name, left, right in pairs]
+
+
+MOST_NAMED = 50
+"""So many uploads and batches that do not sum are named; more would not help anybody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unbalanced:
+    """An upload or a batch that does not sum: what it says of itself, and what the rows say."""
+
+    subject: str
+    said: int
+    rows: int
+
+    @property
+    def sentence(self) -> str:
+        what = "documents accepted" if self.subject.startswith("U-") else "requests"
+        return f"{self.subject} says {self.said:,} {what}, and its rows are {self.rows:,}."
+
+
+def unbalanced() -> list[Unbalanced]:
+    """Every upload and every batch recomputed from its rows; those that do not sum, by name."""
+    with connection.cursor() as cursor:
+        cursor.execute(_UNBALANCED, {"most": MOST_NAMED})
+        return [Unbalanced(subject, int(said), int(rows)) for subject, said, rows in cursor.fetchall()]
+
+
+_UNBALANCED = """
+    (SELECT 'U-' || u.id, u.accepted, COALESCE(d.n, 0) FROM labeling_upload u
+        LEFT JOIN (SELECT upload_id, count(*) AS n FROM labeling_document GROUP BY 1) d ON d.upload_id = u.id
+        WHERE u.accepted <> COALESCE(d.n, 0) ORDER BY u.id LIMIT %(most)s)
+    UNION ALL
+    (SELECT 'B-' || b.id, b.request_total, COALESCE(r.n, 0) FROM labeling_batch b
+        LEFT JOIN (SELECT batch_id, count(*) AS n FROM labeling_request GROUP BY 1) r ON r.batch_id = b.id
+        WHERE b.request_total <> COALESCE(r.n, 0) ORDER BY b.id LIMIT %(most)s)
+"""
 
 
 def check() -> LedgerCheck:

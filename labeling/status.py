@@ -31,6 +31,7 @@ def status() -> dict[str, Any]:
         "requests": {outcome.value: n for outcome, n in counts.requests_by_outcome().items()},
         "money": money(),
         "ledger": [{"name": i.name, "left": i.left, "right": i.right, "holds": i.holds} for i in ledger.identities()],
+        "unbalanced": [{"subject": u.subject, "said": u.said, "rows": u.rows} for u in ledger.unbalanced()],
         "waiting": _waiting(),
         "doubtful_submissions": Batch.objects.doubtful().count(),
         "cluster": cluster(timezone.now()),

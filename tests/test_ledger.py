@@ -75,6 +75,8 @@ TAMPERED = {
     "an upload says other rows": "UPDATE labeling_upload SET rows = rows + 1, accepted = accepted + 1",
     "a counter of documents drifted": "UPDATE labeling_documenttally SET documents = documents + 1",
     "counters of documents are gone": "DELETE FROM labeling_documenttally",
+    "a batch of a night lost a request": "UPDATE labeling_request SET batch_id = NULL, lane = 'urgent' "
+    "WHERE id = (SELECT min(id) FROM labeling_request WHERE batch_id IS NOT NULL)",
     "counters of requests are gone": "DELETE FROM labeling_requesttally",
 }
 

@@ -1,0 +1,21 @@
+"""The identity of one upload or one batch, in one line: red where it does not sum."""
+
+from collections.abc import Mapping
+
+from django import template
+
+from labeling.models import Batch, Upload
+from labeling.reports import identities
+from labeling.states import DocumentState
+
+register = template.Library()
+
+
+@register.inclusion_tag("parts/identity.html")
+def upload_identity(upload: Upload, states: Mapping[DocumentState, int]) -> dict[str, identities.Identities]:
+    return {"identities": identities.of_upload(upload, states)}
+
+
+@register.inclusion_tag("parts/identity.html")
+def batch_identity(batch: Batch) -> dict[str, identities.Identities]:
+    return {"identities": identities.of_batch(batch)}
