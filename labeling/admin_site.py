@@ -14,12 +14,13 @@ STORY = (
     ("What is to be done", ("LabelingTask", "LabelingTaskVersion", "Canary")),
     ("What came in", ("Upload", "RefusedRow", "Document", "DocumentText")),
     ("What was sent", ("Night", "Batch", "BatchEvent", "Candidate", "Request", "Account")),
-    ("What came back", ("Result", "ResultLine", "StrayLine")),
+    ("What came back", ("Result", "ResultLine", "StrayLine", "FoundBatch")),
     ("Money", ("ModelPrice", "SpendTally", "AnswerTally")),
     (
         "How the house runs",
         (
             "Gate",
+            "Restoration",
             "Setting",
             "Heartbeat",
             "LedgerCheck",

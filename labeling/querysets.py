@@ -6,10 +6,20 @@ from typing import TYPE_CHECKING
 from django.db import models
 from django.db.models import Q, Sum
 
-from labeling.states import BatchState, DocumentState, HoldKind, NoticeKind, OrderState, UploadKind, UploadState, Way
+from labeling.states import (
+    BatchState,
+    DocumentState,
+    Found,
+    HoldKind,
+    NoticeKind,
+    OrderState,
+    UploadKind,
+    UploadState,
+    Way,
+)
 
 if TYPE_CHECKING:
-    from labeling.models import Batch, Document, Notice, SendOrder, Upload  # noqa: F401  named in quotes
+    from labeling.models import Batch, Document, FoundBatch, Notice, SendOrder, Upload  # noqa: F401  named in quotes
 
 MOST_UNFINISHED_TRIES = 5
 """Work on a batch that ended its worker this often stands still until a person looks."""
@@ -113,3 +123,9 @@ class NoticeQuerySet(models.QuerySet["Notice"]):
 
     def of_alarms(self) -> "NoticeQuerySet":
         return self.filter(kind__in=(NoticeKind.ALARM, NoticeKind.CLEARING))
+
+
+class FoundBatchQuerySet(models.QuerySet["FoundBatch"]):
+    def open(self) -> "FoundBatchQuerySet":
+        """Still running, or not read yet, or read and its answers not all stored: wait for them before settling."""
+        return self.filter(Q(state__in=Found.open()) | Q(state=Found.MAPPED, batch__state=BatchState.ENDED))

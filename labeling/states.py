@@ -188,6 +188,22 @@ class Proof(Word):
     NOTHING_KEPT = "nothing_kept", "When it was sent no hash of its requests was kept."
 
 
+class Found(Word):
+    """What a Message Batch is that the API lists since a backup that was restored."""
+
+    RUNNING = "running", "The API works on it; whose it is can be read when it has ended."
+    ENDED = "ended", "It has ended and its lines are to be read."
+    KNOWN = "known", "The backup knows it; it goes on as always."
+    MAPPED = "mapped", "It is ours; its answers were given to the documents that it carried."
+    ANOTHERS = "anothers", "Its lines are those of another program."
+    GONE = "gone", "Its results cannot be read any more."
+
+    @classmethod
+    def open(cls) -> "frozenset[Found]":
+        """What keeps a restoration from being settled."""
+        return frozenset({cls.RUNNING, cls.ENDED})
+
+
 class CanaryState(Word):
     """What one real-time call said about the params of a version."""
 

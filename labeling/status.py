@@ -8,8 +8,8 @@ from django.db.models import Count, Max, Sum
 from django.utils import timezone
 
 from labeling import configuration, counts, ledger, waiting
-from labeling.models import Batch, Gate, Heartbeat, LedgerCheck, SpendTally
-from labeling.states import BatchState
+from labeling.models import Batch, Document, FoundBatch, Gate, Heartbeat, LedgerCheck, Restoration, SpendTally
+from labeling.states import BatchState, Found
 
 SILENT_AFTER = timedelta(minutes=3)
 """A queue whose workers have not beaten for this long is not alive."""
@@ -36,6 +36,30 @@ def status() -> dict[str, Any]:
         "doubtful_submissions": Batch.objects.doubtful().count(),
         "cluster": cluster(timezone.now()),
         "paused": paused(),
+        "restored": restored(),
+    }
+
+
+def restored() -> dict[str, Any] | None:
+    """What is still to be settled after a restore; None where nothing is."""
+    restoration = Restoration.objects.filter(settled_at=None).first()
+    if restoration is None:
+        return None
+    found = FoundBatch.objects.filter(restoration=restoration)
+    return {
+        "backup_made_at": restoration.backup_made_at.isoformat(),
+        "restored_at": restoration.restored_at.isoformat(),
+        "by": restoration.restored_by,
+        "listed_at": restoration.listed_at.isoformat() if restoration.listed_at else None,
+        "batches": {
+            "listed": found.count(),
+            "ours": found.filter(state=Found.MAPPED).count(),
+            "running": found.open().count(),
+        },
+        "lines_mapped": int(found.aggregate(n=Sum("mapped"))["n"] or 0),
+        "unknown_documents": int(found.aggregate(n=Sum("unknown"))["n"] or 0),
+        "unclear": restoration.unclear,
+        "waiting": Document.objects.leaders().waiting().count(),
     }
 
 

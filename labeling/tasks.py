@@ -23,6 +23,7 @@ from labeling.models import (
     LabelingTaskVersion,
     LedgerCheck,
     Notice,
+    Restoration,
     Upload,
 )
 from labeling.states import BatchState, Proof, UploadState, Way
@@ -161,7 +162,17 @@ def recover() -> str:
     from labeling.pipeline import recover as recovery
 
     recovery.recover(timezone.now())
+    if Restoration.objects.filter(settled_at=None).exists():
+        async_task("labeling.tasks.look_up_what_left", cluster=BULK)
     return f"{doubt.settle_doubt(configuration.load(), timezone.now())} doubtful batches settled"
+
+
+def look_up_what_left() -> str:
+    """After a restore: what left since the backup, as the API lists it."""
+    from labeling.pipeline import restored
+
+    with beating(BULK, "looking up what left since the backup"):
+        return f"{restored.look_up(configuration.load(), timezone.now())} batches found"
 
 
 def ledger() -> str:

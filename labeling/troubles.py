@@ -175,7 +175,7 @@ def _imports(settings: Configuration, now: datetime) -> Iterator[Trouble]:
 
 
 def _strangers(settings: Configuration, now: datetime) -> Iterator[Trouble]:
-    for batch in Batch.objects.filter(pk__in=StrayLine.objects.values("batch").distinct()):
+    for batch in Batch.objects.filter(pk__in=StrayLine.objects.exclude(why="no_document").values("batch").distinct()):
         yield Trouble("stray_lines", f"{batch} brought result lines that answer none of its requests.", str(batch))
     for account in Account.objects.filter(foreign_seen_at__gt=now - FOREIGN_SHOWN_FOR):
         yield Trouble(

@@ -40,6 +40,7 @@ STAGES = (
     "poll",
     "prove",
     "recover",
+    "restored",
     "send_now",
     "settle",
     "submit",

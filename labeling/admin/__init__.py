@@ -22,6 +22,9 @@ searches take an id, an external id or a custom_id, and filters are only those t
 The order of the first page is in labeling/admin_site.py.
 """
 
-from . import batches, documents, money, operations, outgoing, queues, results, tasks, uploads
+from . import batches, documents, money, operations, outgoing, queues, restorations, results, tasks, uploads
 
-__all__ = ["batches", "documents", "money", "operations", "outgoing", "queues", "results", "tasks", "uploads"]
+__all__ = [
+    *("batches", "documents", "money", "operations", "outgoing", "queues", "restorations", "results", "tasks"),
+    "uploads",
+]

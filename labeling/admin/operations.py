@@ -56,7 +56,12 @@ class GateAdmin(LookAdmin):
     def resume(self, request: HttpRequest, queryset: QuerySet[Gate]) -> None:
         chosen = list(queryset)
         if any(gate.task is None and gate.closed_at for gate in chosen):
-            for sentence in pausing.resume_everything(by=request.user):
+            try:
+                sentences = pausing.resume_everything(by=request.user)
+            except pausing.NotResumed as refusal:
+                self.message_user(request, str(refusal), messages.ERROR)
+                return
+            for sentence in sentences:
                 self.message_user(request, sentence)
             return
         for gate in chosen:

@@ -74,8 +74,8 @@ class StrayLineAdmin(LongTextAdmin):
     long_column = "line"
     beside = ("beginning",)
     left_out = ("line",)
-    list_display = ("id", "of_batch", "why", "custom_id", "beginning", "seen_at")
+    list_display = ("id", "of_batch", "why", "custom_id", "message_batch_id", "beginning", "seen_at")
 
     @admin.display(description="batch")
     def of_batch(self, row: StrayLine) -> SafeString:
-        return link(Batch, row.batch_id, f"B-{row.batch_id}")
+        return link(Batch, row.batch_id, f"B-{row.batch_id}") if row.batch_id else SafeString("")

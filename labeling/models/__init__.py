@@ -6,6 +6,7 @@ from .leaving import SendOrder, Trial, TrialDocument
 from .money import ModelPrice
 from .operations import Activity, Gate, Heartbeat, LedgerCheck, Setting, Taken
 from .outgoing import Alarm, Notice
+from .restorations import FoundBatch, Restoration
 from .tallies import AnswerTally, DocumentTally, RequestTally, SpendTally
 from .tasks import Canary, LabelingTask, LabelingTaskVersion
 from .uploads import RefusedRow, Upload
@@ -22,6 +23,7 @@ __all__ = [
     "Document",
     "DocumentTally",
     "DocumentText",
+    "FoundBatch",
     "Gate",
     "Heartbeat",
     "LabelingTask",
@@ -33,6 +35,7 @@ __all__ = [
     "RefusedRow",
     "Request",
     "RequestTally",
+    "Restoration",
     "Result",
     "ResultLine",
     "SendOrder",

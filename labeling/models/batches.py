@@ -295,15 +295,27 @@ class ResultLine(models.Model):
 class StrayLine(models.Model):
     """A result line that answers none of our open requests: kept aside, never mixed in."""
 
-    batch = models.ForeignKey(Batch, on_delete=models.CASCADE, related_name="stray_lines")
+    batch = models.ForeignKey(Batch, on_delete=models.CASCADE, null=True, blank=True, related_name="stray_lines")
+    message_batch_id = models.CharField(
+        max_length=80, blank=True, db_default="", help_text="Where no batch of ours carried it"
+    )
     custom_id = models.CharField(max_length=200, blank=True)
-    why = models.CharField(max_length=12, choices=[(w, w) for w in ("foreign", "repeated", "unreadable")])
+    why = models.CharField(
+        max_length=12, choices=[(w, w) for w in ("foreign", "repeated", "unreadable", "no_document")]
+    )
     line_sha256 = models.CharField(max_length=64)
     line = models.TextField()
     seen_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        constraints = (models.UniqueConstraint(fields=("batch", "line_sha256"), name="stray_line_once_per_batch"),)
+        constraints = (
+            models.UniqueConstraint(fields=("batch", "line_sha256"), name="stray_line_once_per_batch"),
+            models.UniqueConstraint(
+                fields=("message_batch_id", "line_sha256"),
+                name="stray_line_once_per_message_batch",
+                condition=~Q(message_batch_id=""),
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.why}: {self.custom_id}"

@@ -26,7 +26,9 @@ class Gate(models.Model):
     task = models.OneToOneField("LabelingTask", on_delete=models.CASCADE, null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)
     closed_by = models.CharField(max_length=150, blank=True)
-    kind = models.CharField(max_length=12, blank=True, choices=[(k, k) for k in ("person", "refusal", "canary")])
+    kind = models.CharField(
+        max_length=12, blank=True, choices=[(k, k) for k in ("person", "refusal", "canary", "restore")]
+    )
     reason = models.TextField(blank=True)
     until = models.DateTimeField(null=True, blank=True, help_text="Opens by itself then; empty: when a person opens it")
 

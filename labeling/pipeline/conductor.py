@@ -12,13 +12,28 @@ from django.utils import timezone
 
 from labeling import counts, store
 from labeling.configuration import Configuration
-from labeling.models import Batch, Document, Gate, Request, Trial, Upload
+from labeling.models import Batch, Document, FoundBatch, Gate, Request, Restoration, Trial, Upload
 from labeling.pipeline.accounts import account_in_use
 from labeling.querysets import BatchQuerySet, DocumentQuerySet
 from labeling.states import BatchState, DocumentState, HoldKind, Lane, Outcome, TrialDecision, UploadState, Way
 from labeling.transitions import tallies, uploads
 
-from . import build, canary, cancel, doubt, ingest, intake, moving, poll, prove, recover, submit, urgent, wishes
+from . import (
+    build,
+    canary,
+    cancel,
+    doubt,
+    ingest,
+    intake,
+    moving,
+    poll,
+    prove,
+    recover,
+    restored,
+    submit,
+    urgent,
+    wishes,
+)
 
 LONGEST_NAP = timedelta(seconds=1)
 
@@ -44,6 +59,7 @@ def run_pass(settings: Configuration, *, ignore_hour: bool = False) -> None:
     wishes.carry_out(settings, timezone.now())
     recover.recover(timezone.now())
     doubt.settle_doubt(settings, timezone.now())
+    restored.look_up(settings, timezone.now())
     moving.move_waiting()
     canary.arrange(settings, timezone.now())
     build.build_due(settings, timezone.now(), ignore_hour=ignore_hour)
@@ -124,6 +140,8 @@ def _ending(settings: Configuration) -> Report | None:
         Batch.objects.none() if is_low else Batch.objects.filter(state=BatchState.ENDED).exclude(pk__in=set_aside),
         reachable.filter(state__in=(BatchState.IN_PROGRESS, BatchState.CANCELING, BatchState.UNKNOWN)),
         Request.objects.filter(lane=Lane.URGENT, outcome=Outcome.OPEN),
+        Restoration.objects.filter(settled_at=None, listed_at=None),
+        FoundBatch.objects.open().filter(restoration__settled_at=None),
         _waiting(settings, closed),
         _building(closed).exclude(pk__in=set_aside),
     )

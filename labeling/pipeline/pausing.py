@@ -11,6 +11,10 @@ from labeling.states import BatchState, Lane, Outcome
 from labeling.transitions import gates
 
 
+class NotResumed(Exception):
+    """Something must be settled first; the message is a sentence for a person."""
+
+
 @dataclass(frozen=True, slots=True)
 class Paused:
     """Whether this call closed the gate, and what had been claimed before it closed."""
@@ -41,7 +45,8 @@ def pause_task(task: LabelingTask, *, by: Any, reason: str) -> bool:
 
 
 def resume_everything(*, by: Any) -> list[str]:
-    """Open every closed gate; returns a sentence for each."""
+    """Open every closed gate; returns a sentence for each. Raises NotResumed while a restoration is not settled."""
+    _refuse_before_settling()
     sentences = []
     with transaction.atomic():
         for gate in Gate.objects.filter(closed_at__isnull=False).select_related("task"):
@@ -51,6 +56,14 @@ def resume_everything(*, by: Any) -> list[str]:
         if sentences:
             activity.record(by, " ".join(sentences))
     return sentences
+
+
+def _refuse_before_settling() -> None:
+    gate = Gate.objects.filter(task=None, kind=gates.RESTORE).first()
+    if gate and gate.closed_at:
+        raise NotResumed(
+            f"Not resumed. {gate.reason} What left since then would be paid for a second time if it simply went on."
+        )
 
 
 def resume_task(task: LabelingTask, *, by: Any) -> bool:

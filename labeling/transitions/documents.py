@@ -273,9 +273,14 @@ def promote_heirs(leader_ids: Sequence[int] | None = None) -> int:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_LABEL_OF_WITHDRAWN_LEADER, of)
         cursor.execute(_HEIRS, of)
-        heirs = [(heir, old) for heir, old in cursor.fetchall()]
-        if heirs:
-            pairs = {"heirs": [heir for heir, _ in heirs], "old": [old for _, old in heirs]}
+        return lead_instead(cursor.fetchall())
+
+
+def lead_instead(heirs: Sequence[tuple[int, int]]) -> int:
+    """Pairs of a copy and its leader change places: the leader and its other copies follow the heir."""
+    if heirs:
+        pairs = {"heirs": [heir for heir, _ in heirs], "old": [old for _, old in heirs]}
+        with transaction.atomic(), connection.cursor() as cursor:
             for step in (_FOLLOW_THE_HEIR, _LEAD):
                 cursor.execute(step, pairs)
     return len(heirs)

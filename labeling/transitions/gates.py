@@ -20,6 +20,10 @@ OPEN_GATES = """
 """
 
 
+RESTORE = "restore"
+"""The kind of a gate that only settling a restoration opens."""
+
+
 def ensure_gates() -> None:
     """The gate of everything and one per task exist; harmless to repeat."""
     Gate.objects.get_or_create(task=None)
@@ -37,9 +41,9 @@ def close_gate(task: LabelingTask | None, *, by: str, kind: str, reason: str, un
 
 
 def open_gate(task: LabelingTask | None) -> bool:
-    """False if it was open already."""
-    opened = Gate.objects.filter(task=task, closed_at__isnull=False).update(**_OPEN)
-    return bool(opened)
+    """False if it was open already, or if it waits for a restoration to be settled."""
+    closed = Gate.objects.filter(task=task, closed_at__isnull=False).exclude(kind=RESTORE)
+    return bool(closed.update(**_OPEN))
 
 
 def open_those_whose_time_is_over(now: datetime) -> int:

@@ -63,7 +63,10 @@ def pause(request: WebRequest) -> HttpResponseBase:
 
 @command()
 def resume(request: WebRequest) -> HttpResponseBase:
-    sentences = pausing.resume_everything(by=request.user)
+    try:
+        sentences = pausing.resume_everything(by=request.user)
+    except pausing.NotResumed as refusal:
+        return answer(request, str(refusal), page=_page(request), back="night", failed=True)
     wake()
     return _answer(request, " ".join(sentences) or "Sending was not paused any more.")
 

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-pytest.register_assert_rewrite("tests.faults.cases", "tests.faults.lost_answers", "tests.faults.house")
+pytest.register_assert_rewrite(
+    "tests.faults.cases", "tests.faults.lost_answers", "tests.faults.house", "tests.faults.restoring"
+)
 
 from tests.faults.cases import Case  # noqa: E402
 from tests.faults.playing import playing, worlds_of_their_own  # noqa: E402

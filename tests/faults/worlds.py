@@ -100,6 +100,19 @@ class Worlds:
             self._execute("DROP DATABASE {} WITH (FORCE)", database)
 
     @contextmanager
+    def empty_house(self) -> Iterator[House]:
+        """A house whose database has no table yet."""
+        with self._lock:
+            self._number += 1
+            database = f"case_{self._number}"
+            self._execute("CREATE DATABASE {}", database)
+        try:
+            with House(self._url(database)) as house:
+                yield house
+        finally:
+            self._execute("DROP DATABASE {} WITH (FORCE)", database)
+
+    @contextmanager
     def house_with_server(self, name: str, **settings: str) -> Iterator[House]:
         """The same, with the server that comes with the product in the folder of the house."""
         with House(None, {**WORLDS[name].settings, **settings}) as house:

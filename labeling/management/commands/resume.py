@@ -18,7 +18,7 @@ class Command(Door):
     def run(self, *, dry_run: bool, **options: Any) -> dict[str, Any]:
         leaving = resuming(configuration.load(), timezone.now())
         self.say(leaving.sentence)
-        resumed = [] if dry_run else pausing.resume_everything(by="resume")
+        resumed = [] if dry_run else self._resume()
         for sentence in resumed:
             self.say(sentence)
         price = leaving.price
@@ -33,3 +33,11 @@ class Command(Door):
                 "at_most_usd": price.high,
             },
         }
+
+    def _resume(self) -> list[str]:
+        try:
+            return pausing.resume_everything(by="resume")
+        except pausing.NotResumed as refusal:
+            self.say(str(refusal))
+            self.exit_code = 1
+            return []

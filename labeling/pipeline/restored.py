@@ -1,0 +1,263 @@
+"""A restored backup -> Batch (ended) for every Message Batch since then, so that nothing of it is paid again.
+
+custom_ids can be read only when a Message Batch has ended, so running ones are waited for. A batch is ours
+when its first readable line carries the installation's prefix. Its documents are told by id and by the first
+eight characters of their text's hash; both must fit. Batches are taken in the order in which they were
+created, because a document may have gone again from one to the next. Every step is harmless to repeat.
+"""
+
+import hashlib
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+
+from django.utils import timezone
+
+from labeling import activity, batch_api, custom_ids, faults
+from labeling.answers import storable
+from labeling.batch_api import ApiError, Fault, MessageBatch
+from labeling.configuration import Configuration, installation
+from labeling.judge import read_line, storable_line
+from labeling.locks import only_one
+from labeling.models import Account, Batch, Document, FoundBatch, Restoration, StrayLine
+from labeling.pipeline.accounts import SANDBOX, account_of_key
+from labeling.states import BatchState, DocumentState, Found, ProcessingStatus
+from labeling.transitions import restorations
+from labeling.transitions.restorations import Blocked, FoundLine, Seen
+
+log = logging.getLogger(__name__)
+
+LINES_AT_ONCE = 2_000
+MOST_TRIES = 4
+"""Clean readings that bring fewer lines than the batch had requests before what came is taken for all."""
+
+_IN_THE_AIR = (BatchState.BUILDING, BatchState.SUBMITTING, BatchState.UNKNOWN)
+_NEVER_SENT = (BatchState.REJECTED, BatchState.ABSENT)
+
+
+class NotSettled(Exception):
+    """It cannot be settled like this; the message is a sentence for a person."""
+
+
+def unsettled() -> Restoration | None:
+    return Restoration.objects.filter(settled_at=None).first()
+
+
+def look_up(settings: Configuration, now: datetime) -> int:
+    """List what the API has since the backup, and take over what of it is ours and has ended; returns how many."""
+    restoration = unsettled()
+    if restoration is None:
+        return 0
+    with only_one("restored") as held:
+        if not held:
+            return 0
+        try:
+            account = _account()
+            mirrors = _list(restoration)
+        except (ApiError, NotSettled) as error:
+            Restoration.objects.filter(pk=restoration.pk).update(note=f"The API's list was not read: {error}")
+            return 0
+        faults.reach("restored: listed")
+        return _take_over_in_order(restoration, mirrors, account)
+
+
+def waiting() -> int:
+    """Leaders that would leave if everything were opened: in no batch that was found, and nobody can say more."""
+    return Document.objects.leaders().filter(state=DocumentState.QUEUED).count()
+
+
+def hindrances(restoration: Restoration, settings: Configuration) -> list[str]:
+    """Why it cannot be settled yet; empty when a person may decide.
+
+    The list is believed when it was read the grace time after the restore: how fast it shows a new batch is not known.
+    """
+    found = []
+    sure_from = restoration.restored_at + timedelta(seconds=settings.doubt_grace_seconds)
+    if restoration.listed_at is None:
+        found.append(f"The API's list of Message Batches was not read yet. {restoration.note}".strip())
+    elif restoration.listed_at < sure_from:
+        found.append(f"The API's list is read once more after {sure_from:%H:%M} UTC, because it may be late.")
+    open_ones = FoundBatch.objects.open().filter(restoration=restoration).count()
+    if open_ones:
+        words = "Message Batch" if open_ones == 1 else "Message Batches"
+        found.append(f"{open_ones} {words} since the backup still run, or their answers are not all stored.")
+    return found
+
+
+def settle(restoration: Restoration, settings: Configuration, *, documents: int, by: object) -> int:
+    """A person decides that what is left may leave; `documents` is the number that he was shown.
+
+    Raises NotSettled with a sentence while batches are not read, when the number is another meanwhile, and for
+    who comes second.
+    """
+    if sentences := hindrances(restoration, settings):
+        raise NotSettled(" ".join(sentences))
+    now_waiting = waiting()
+    if now_waiting != documents:
+        raise NotSettled(f"{now_waiting:,} documents wait by now, not {documents:,}: look again, then settle.")
+    name = str(by.get_username() if hasattr(by, "get_username") else by)
+    if not restorations.settle(restoration, by=name, released=documents, now=timezone.now()):
+        restoration.refresh_from_db()
+        raise NotSettled(f"{restoration.settled_by or 'Somebody'} settled it before.")
+    activity.record(
+        by,
+        f"Settled what was {restoration}: {documents:,} documents that were found in no batch leave again",
+        "restored",
+    )
+    return documents
+
+
+def _account() -> Account:
+    """Whose batches are listed; those of another workspace say nothing about ours."""
+    account = account_of_key()
+    last = Batch.objects.exclude(account=None).order_by("-claimed_at").select_related("account").first()
+    if last and last.account and last.account_id != account.pk and account.base_url != SANDBOX:
+        raise NotSettled(f"the key in use belongs to {account}, and the backup's batches to {last.account}.")
+    return account
+
+
+def _list(restoration: Restoration) -> dict[str, MessageBatch]:
+    """Every Message Batch that may have left between the backup and the restore; new ones get their row."""
+    mirrors: dict[str, MessageBatch] = {}
+    for mirror in batch_api.list_batches(limit=100):
+        if mirror.created_at < restoration.listed_from:
+            break
+        if mirror.created_at <= restoration.listed_until:
+            mirrors[mirror.id] = mirror
+    rows = [
+        FoundBatch(
+            restoration=restoration,
+            message_batch_id=mirror.id,
+            created_at=mirror.created_at,
+            requests=mirror.counts.total,
+        )
+        for mirror in mirrors.values()
+    ]
+    FoundBatch.objects.bulk_create(rows, ignore_conflicts=True)
+    ended = [id for id, mirror in mirrors.items() if mirror.processing_status == ProcessingStatus.ENDED]
+    FoundBatch.objects.filter(restoration=restoration, state=Found.RUNNING, message_batch_id__in=ended).update(
+        state=Found.ENDED
+    )
+    known = Batch.objects.filter(message_batch_id__in=list(mirrors)).values("message_batch_id")
+    fresh = FoundBatch.objects.filter(restoration=restoration, state__in=Found.open(), message_batch_id__in=known)
+    fresh.update(state=Found.KNOWN)
+    Restoration.objects.filter(pk=restoration.pk).update(listed_at=timezone.now(), note="")
+    return mirrors
+
+
+def _take_over_in_order(restoration: Restoration, mirrors: dict[str, MessageBatch], account: Account) -> int:
+    taken = 0
+    for found in restoration.found.filter(state=Found.ENDED).order_by("created_at", "pk"):
+        mirror = mirrors.get(found.message_batch_id)
+        if mirror is None:
+            continue
+        try:
+            taken += _take_over(found, mirror, account)
+        except Blocked as blocked:
+            _note(found, f"It is read when {blocked} is settled, which carries documents of it too.")
+            break
+        except ApiError as error:
+            log.warning("lines of %s: %s", found.message_batch_id, error.message)
+            gone = mirror.archived_at is not None
+            _note(found, f"Its results cannot be read: {error.message}", Found.GONE if gone else Found.ENDED)
+    return taken
+
+
+def _take_over(found: FoundBatch, mirror: MessageBatch, account: Account) -> bool:
+    lines = _read(mirror)
+    faults.reach("restored: lines read")
+    if lines is None:
+        _note(found, "Its lines do not carry the prefix of this installation.", Found.ANOTHERS)
+        return False
+    if len(lines.ours) + lines.others < mirror.counts.total and found.tries + 1 < MOST_TRIES:
+        FoundBatch.objects.filter(pk=found.pk).update(
+            tries=found.tries + 1, why="Its results lacked some of the requests; they are read again."
+        )
+        return False
+    of_token = Batch.objects.filter(token=lines.token).first()
+    if of_token and of_token.state in _IN_THE_AIR:
+        raise Blocked(str(of_token))
+    if of_token and of_token.state not in _NEVER_SENT:
+        _note(found, f"It carries the token of {of_token}, which is {of_token.message_batch_id}.", Found.ANOTHERS)
+        return False
+    return restorations.take_over(found, _seen(mirror, lines.token), lines.ours, account)
+
+
+@dataclass(slots=True)
+class _Lines:
+    token: str
+    ours: list[FoundLine]
+    others: int = 0
+
+
+def _read(mirror: MessageBatch) -> _Lines | None:
+    """The custom_ids of all lines; None for a batch of another program. Lines without a document here are kept."""
+    own, lines = installation(), None
+    with batch_api.result_lines(mirror.id) as stream:
+        for chunk in _chunks(stream):
+            found: list[tuple[FoundLine, bytes]] = []
+            for line in chunk:
+                read = read_line(line)
+                parsed = custom_ids.parse(read[0], own) if read else None
+                if lines is None and read is not None:
+                    if parsed is None:
+                        return None
+                    lines = _Lines(parsed.token, [])
+                if parsed and lines and parsed.token == lines.token:
+                    found.append((FoundLine(parsed.document_id, parsed.text_hash, str(read and read[0])), line))
+                elif lines:
+                    lines.others += 1
+            if lines:
+                lines.ours += [line for line, _ in found]
+            _keep_what_nobody_knows(mirror, found)
+    if lines is None:
+        raise ApiError("It brought no line that can be read.", Fault.TRANSIENT)
+    return lines
+
+
+def _chunks(stream: Iterator[bytes]) -> Iterator[list[bytes]]:
+    while chunk := list(islice(stream, LINES_AT_ONCE)):
+        yield chunk
+
+
+def _keep_what_nobody_knows(mirror: MessageBatch, found: list[tuple[FoundLine, bytes]]) -> None:
+    known = restorations.known([line for line, _ in found])
+    StrayLine.objects.bulk_create(
+        (
+            StrayLine(
+                message_batch_id=mirror.id,
+                custom_id=storable(line.custom_id),
+                why="no_document",
+                line_sha256=hashlib.sha256(raw).hexdigest(),
+                line=storable_line(raw),
+            )
+            for line, raw in found
+            if line.custom_id not in known
+        ),
+        ignore_conflicts=True,
+    )
+
+
+def _seen(mirror: MessageBatch, token: str) -> Seen:
+    counts = mirror.counts
+    return Seen(
+        message_batch_id=mirror.id,
+        token=token,
+        processing_status=mirror.processing_status,
+        created_at=mirror.created_at,
+        expires_at=mirror.expires_at,
+        ended_at=mirror.ended_at or mirror.expires_at,
+        counts={
+            "processing": counts.processing,
+            "succeeded": counts.succeeded,
+            "errored": counts.errored,
+            "canceled": counts.canceled,
+            "expired": counts.expired,
+        },
+    )
+
+
+def _note(found: FoundBatch, why: str, state: Found = Found.ENDED) -> None:
+    FoundBatch.objects.filter(pk=found.pk, state=Found.ENDED).update(why=why, state=state)
