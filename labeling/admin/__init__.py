@@ -25,6 +25,14 @@ The order of the first page is in labeling/admin_site.py.
 from . import batches, documents, money, operations, outgoing, queues, restorations, results, tasks, uploads
 
 __all__ = [
-    *("batches", "documents", "money", "operations", "outgoing", "queues", "restorations", "results", "tasks"),
+    "batches",
+    "documents",
+    "money",
+    "operations",
+    "outgoing",
+    "queues",
+    "restorations",
+    "results",
+    "tasks",
     "uploads",
 ]

@@ -6,92 +6,182 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('labeling', '0012_waits_unlike'),
+        ("labeling", "0012_waits_unlike"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='FoundBatch',
+            name="FoundBatch",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('message_batch_id', models.CharField(max_length=80)),
-                ('created_at', models.DateTimeField(help_text="By the API's clock")),
-                ('requests', models.PositiveIntegerField()),
-                ('state', models.CharField(choices=[('running', 'running'), ('ended', 'ended'), ('known', 'known'), ('mapped', 'mapped'), ('anothers', 'anothers'), ('gone', 'gone')], default=labeling.states.Found['RUNNING'], max_length=10)),
-                ('why', models.TextField(blank=True)),
-                ('lines', models.PositiveIntegerField(default=0)),
-                ('mapped', models.PositiveIntegerField(default=0, help_text='Lines that answer a document of the backup')),
-                ('unknown', models.PositiveIntegerField(default=0, help_text='Lines of documents that the backup does not know')),
-                ('tries', models.PositiveSmallIntegerField(default=0, help_text='Readings that brought fewer lines than requests')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("message_batch_id", models.CharField(max_length=80)),
+                ("created_at", models.DateTimeField(help_text="By the API's clock")),
+                ("requests", models.PositiveIntegerField()),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("running", "running"),
+                            ("ended", "ended"),
+                            ("known", "known"),
+                            ("mapped", "mapped"),
+                            ("anothers", "anothers"),
+                            ("gone", "gone"),
+                        ],
+                        default=labeling.states.Found["RUNNING"],
+                        max_length=10,
+                    ),
+                ),
+                ("why", models.TextField(blank=True)),
+                ("lines", models.PositiveIntegerField(default=0)),
+                (
+                    "mapped",
+                    models.PositiveIntegerField(default=0, help_text="Lines that answer a document of the backup"),
+                ),
+                (
+                    "unknown",
+                    models.PositiveIntegerField(
+                        default=0, help_text="Lines of documents that the backup does not know"
+                    ),
+                ),
+                (
+                    "tries",
+                    models.PositiveSmallIntegerField(
+                        default=0, help_text="Readings that brought fewer lines than requests"
+                    ),
+                ),
             ],
             options={
-                'ordering': ('created_at', 'id'),
+                "ordering": ("created_at", "id"),
             },
         ),
         migrations.CreateModel(
-            name='Restoration',
+            name="Restoration",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('backup_name', models.CharField(max_length=255)),
-                ('backup_made_at', models.DateTimeField()),
-                ('restored_at', models.DateTimeField()),
-                ('restored_by', models.CharField(max_length=150)),
-                ('listed_from', models.DateTimeField(help_text='Message Batches that were created from then on are looked at')),
-                ('listed_until', models.DateTimeField(help_text='What was created later was not sent by this installation')),
-                ('listed_at', models.DateTimeField(blank=True, help_text="When the API's list was last read to its end", null=True)),
-                ('unclear', models.PositiveIntegerField(default=0, help_text='Documents that waited or were on their way in real time, which nobody can look up')),
-                ('note', models.TextField(blank=True, help_text='The last trouble, in a sentence')),
-                ('settled_at', models.DateTimeField(blank=True, null=True)),
-                ('settled_by', models.CharField(blank=True, max_length=150)),
-                ('released', models.PositiveIntegerField(default=0, help_text='Documents that were found in no batch and that a person let go again')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("backup_name", models.CharField(max_length=255)),
+                ("backup_made_at", models.DateTimeField()),
+                ("restored_at", models.DateTimeField()),
+                ("restored_by", models.CharField(max_length=150)),
+                (
+                    "listed_from",
+                    models.DateTimeField(help_text="Message Batches that were created from then on are looked at"),
+                ),
+                (
+                    "listed_until",
+                    models.DateTimeField(help_text="What was created later was not sent by this installation"),
+                ),
+                (
+                    "listed_at",
+                    models.DateTimeField(
+                        blank=True, help_text="When the API's list was last read to its end", null=True
+                    ),
+                ),
+                (
+                    "unclear",
+                    models.PositiveIntegerField(
+                        default=0,
+                        help_text="Documents that waited or were on their way in real time, which nobody can look up",
+                    ),
+                ),
+                ("note", models.TextField(blank=True, help_text="The last trouble, in a sentence")),
+                ("settled_at", models.DateTimeField(blank=True, null=True)),
+                ("settled_by", models.CharField(blank=True, max_length=150)),
+                (
+                    "released",
+                    models.PositiveIntegerField(
+                        default=0, help_text="Documents that were found in no batch and that a person let go again"
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-id',),
-                'get_latest_by': 'id',
+                "ordering": ("-id",),
+                "get_latest_by": "id",
             },
         ),
         migrations.AddField(
-            model_name='strayline',
-            name='message_batch_id',
-            field=models.CharField(blank=True, db_default='', help_text='Where no batch of ours carried it', max_length=80),
+            model_name="strayline",
+            name="message_batch_id",
+            field=models.CharField(
+                blank=True, db_default="", help_text="Where no batch of ours carried it", max_length=80
+            ),
         ),
         migrations.AlterField(
-            model_name='gate',
-            name='kind',
-            field=models.CharField(blank=True, choices=[('person', 'person'), ('refusal', 'refusal'), ('canary', 'canary'), ('restore', 'restore')], max_length=12),
+            model_name="gate",
+            name="kind",
+            field=models.CharField(
+                blank=True,
+                choices=[("person", "person"), ("refusal", "refusal"), ("canary", "canary"), ("restore", "restore")],
+                max_length=12,
+            ),
         ),
         migrations.AlterField(
-            model_name='strayline',
-            name='batch',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='stray_lines', to='labeling.batch'),
+            model_name="strayline",
+            name="batch",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="stray_lines",
+                to="labeling.batch",
+            ),
         ),
         migrations.AlterField(
-            model_name='strayline',
-            name='why',
-            field=models.CharField(choices=[('foreign', 'foreign'), ('repeated', 'repeated'), ('unreadable', 'unreadable'), ('no_document', 'no_document')], max_length=12),
+            model_name="strayline",
+            name="why",
+            field=models.CharField(
+                choices=[
+                    ("foreign", "foreign"),
+                    ("repeated", "repeated"),
+                    ("unreadable", "unreadable"),
+                    ("no_document", "no_document"),
+                ],
+                max_length=12,
+            ),
         ),
         migrations.AddConstraint(
-            model_name='strayline',
-            constraint=models.UniqueConstraint(condition=models.Q(('message_batch_id', ''), _negated=True), fields=('message_batch_id', 'line_sha256'), name='stray_line_once_per_message_batch'),
+            model_name="strayline",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("message_batch_id", ""), _negated=True),
+                fields=("message_batch_id", "line_sha256"),
+                name="stray_line_once_per_message_batch",
+            ),
         ),
         migrations.AddField(
-            model_name='foundbatch',
-            name='batch',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='labeling.batch'),
+            model_name="foundbatch",
+            name="batch",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to="labeling.batch",
+            ),
         ),
         migrations.AddField(
-            model_name='foundbatch',
-            name='restoration',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='found', to='labeling.restoration'),
+            model_name="foundbatch",
+            name="restoration",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="found", to="labeling.restoration"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='foundbatch',
-            constraint=models.UniqueConstraint(fields=('restoration', 'message_batch_id'), name='found_once_per_restoration'),
+            model_name="foundbatch",
+            constraint=models.UniqueConstraint(
+                fields=("restoration", "message_batch_id"), name="found_once_per_restoration"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='foundbatch',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', labeling.states.Found['MAPPED']), _negated=True), ('mapped', 0), ('batch__isnull', False), _connector='OR'), name='found_mapped_has_a_batch'),
+            model_name="foundbatch",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("state", labeling.states.Found["MAPPED"]), _negated=True),
+                    ("mapped", 0),
+                    ("batch__isnull", False),
+                    _connector="OR",
+                ),
+                name="found_mapped_has_a_batch",
+            ),
         ),
     ]

@@ -198,7 +198,7 @@ def _migrations(archive: Archive) -> list[tuple[str, str]]:
 def _newest(applied: list[tuple[str, str]]) -> list[tuple[str, str]]:
     """The last migration of each app; of two that stand side by side both."""
     nodes = MigrationExecutor(connection).loader.graph.node_map
-    known = [key for key in map(tuple, applied) if key in nodes]
+    known = [key for key in applied if key in nodes]
     return [
         key for key in known if not any(child.key in known for child in nodes[key].children if child.key[0] == key[0])
     ]

@@ -66,7 +66,7 @@ def resume(request: WebRequest) -> HttpResponseBase:
     try:
         sentences = pausing.resume_everything(by=request.user)
     except pausing.NotResumed as refusal:
-        return answer(request, str(refusal), page=_page(request), back="night", failed=True)
+        return _answer(request, str(refusal), failed=True)
     wake()
     return _answer(request, " ".join(sentences) or "Sending was not paused any more.")
 
