@@ -13,8 +13,30 @@ from django.db import connection, transaction
 from django.db.models import F
 
 from labeling import faults
-from labeling.models import Account, Batch, Canary, Document, FoundBatch, Gate, Request, Restoration, StrayLine, Upload
-from labeling.states import BatchState, CanaryState, DocumentState, FailureReason, Found, Lane, Outcome, Way
+from labeling.models import (
+    Account,
+    Batch,
+    Canary,
+    Document,
+    FoundBatch,
+    Gate,
+    Request,
+    Restoration,
+    SendOrder,
+    StrayLine,
+    Upload,
+)
+from labeling.states import (
+    BatchState,
+    CanaryState,
+    DocumentState,
+    FailureReason,
+    Found,
+    Lane,
+    OrderState,
+    Outcome,
+    Way,
+)
 
 from . import batches, documents
 from .gates import RESTORE
@@ -34,6 +56,7 @@ def begin(*, backup_name: str, made_at: datetime, by: str, now: datetime) -> Res
     _close_everything(made_at, by, now)
     _dissolve_what_was_not_sent()
     Canary.objects.filter(state=CanaryState.SENT).delete()
+    SendOrder.objects.filter(state=OrderState.PENDING).delete()
     Batch.objects.update(lease_until=None)
     Upload.objects.update(lease_until=None)
     return Restoration.objects.create(
@@ -188,7 +211,8 @@ _OPEN_REQUESTS = f"""
         SELECT id, %(version)s, %(batch)s, 'batch', custom_id, %(created_at)s FROM matched ORDER BY id
     )
     UPDATE labeling_document d SET state = 'batched', attempts = attempts + 1, not_before = NULL,
-        failure_reason = '', closed_at = NULL, closed_reason = ''
+        failure_reason = '', closed_at = NULL, closed_reason = '',
+        unwanted = FALSE, withdrawn_from = '', withdrawn_with_upload = FALSE
     FROM matched WHERE d.id = matched.id
 """
 

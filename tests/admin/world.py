@@ -28,6 +28,7 @@ from labeling.models import (
     Notice,
     RefusedRow,
     RequestTally,
+    Restoration,
     ResultLine,
     Setting,
     SpendTally,
@@ -69,6 +70,12 @@ def make_rows() -> dict[type[Model], Any]:
     )
     stray = StrayLine.objects.create(batch=batch, why="foreign", line_sha256=f"{number:064}", line="{}")
     task = upload.version.task
+    restoration = Restoration.objects.create(
+        backup_name="evening.backup",
+        restored_by="tests",
+        **dict.fromkeys(("backup_made_at", "restored_at", "listed_from", "listed_until"), timezone.now()),
+    )
+    found = restoration.found.create(message_batch_id=f"msgbatch_found_{number}", created_at=timezone.now(), requests=1)
     made: tuple[Any, ...] = (
         task,
         upload.version,
@@ -86,6 +93,8 @@ def make_rows() -> dict[type[Model], Any]:
         result,
         ResultLine.objects.get(pk=result.pk),
         stray,
+        restoration,
+        found,
         ModelPrice.objects.create(
             model=f"model-{number}",
             effective_from=date(2026, 1, 1),
