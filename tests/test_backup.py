@@ -58,7 +58,7 @@ def test_until_it_is_settled_nothing_leaves_and_nobody_resumes(house):
     assert house.run("resume") == 1
     assert house.until_idle() == 1
     assert "Restored from the backup of" in house.said()
-    assert house.run("resume", "--settle-restore", "1") == 1
+    assert house.run("settle_restore", "1") == 1
     assert house.account()["batches_accepted"] == 0
     settled(house)
     assert house.until_idle() == 0, house.said()

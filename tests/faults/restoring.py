@@ -31,4 +31,4 @@ def looked_up(house: House) -> None:
 
 def settled(house: House) -> None:
     status: dict[str, Any] = house.status()
-    assert house.run("resume", "--settle-restore", str(status["restored"]["waiting"])) == 0, house.said()
+    assert house.run("settle_restore", str(status["restored"]["waiting"])) == 0, house.said()
