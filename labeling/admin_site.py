@@ -12,10 +12,11 @@ from django.http import HttpRequest
 
 STORY = (
     ("What is to be done", ("LabelingTask", "LabelingTaskVersion", "Canary")),
-    ("What came in", ("Upload", "RefusedRow", "Document", "DocumentText")),
+    ("What came in", ("Upload", "RefusedRow", "Document", "DocumentText", "DocumentWords")),
     ("What was sent", ("Night", "Batch", "BatchEvent", "Candidate", "Request", "Account")),
     ("What came back", ("Result", "ResultLine", "StrayLine", "FoundBatch")),
     ("Money", ("ModelPrice", "SpendTally", "AnswerTally")),
+    ("What people chose", ("Selection", "SelectedDocument", "BulkAct")),
     (
         "How the house runs",
         (

@@ -10,10 +10,12 @@ from django.core.exceptions import ValidationError
 from labeling import prompts
 from labeling.catalogue import EFFORTS, MODELS
 from labeling.files import ENCODINGS, Format, ReadOptions
+from labeling.finding import GOLD, OPEN, SOURCES
 from labeling.models import LabelingTask, LabelingTaskVersion, Upload
+from labeling.models.selections import KEY_LENGTH
 from labeling.prompts import THINKING, Label, Spec
 from labeling.reports.calculator import Question
-from labeling.states import DocumentState, Kind, Way
+from labeling.states import DocumentState, FailureReason, Kind, Way
 
 WAYS = [(way.value, way.sentence) for way in Way]
 
@@ -107,9 +109,30 @@ class DocumentFilterForm(forms.Form):
 
     q = forms.CharField(required=False, max_length=200)
     task = forms.SlugField(required=False)
-    state = forms.ChoiceField(required=False, choices=[("", "any"), ("open", "open"), *DocumentState.choices()])
-    upload = forms.IntegerField(required=False, min_value=1, max_value=2**62)
+    version = forms.IntegerField(required=False, min_value=1, max_value=2**31 - 1)
+    state = forms.ChoiceField(required=False, choices=[("", "any"), (OPEN, OPEN), *DocumentState.choices()])
     label = forms.CharField(required=False, max_length=512, strip=False)
+    gold = forms.ChoiceField(required=False, choices=[("", "any"), *((word, word) for word in GOLD)])
+    cause = forms.ChoiceField(required=False, choices=[("", "any"), *FailureReason.choices()])
+    source = forms.ChoiceField(required=False, choices=[("", "any"), *((word, word) for word in SOURCES)])
+    upload = forms.IntegerField(required=False, min_value=1, max_value=2**62)
+    batch = forms.IntegerField(required=False, min_value=1, max_value=2**62)
+    list = forms.SlugField(required=False, max_length=KEY_LENGTH)
+
+
+class ChoiceForm(forms.Form):
+    """What is chosen on the documents page: ticked ones, or all that match and were there."""
+
+    query = forms.CharField(required=False, max_length=4_000, strip=False)
+    all = forms.BooleanField(required=False)
+    newest = forms.IntegerField(required=False, min_value=0, max_value=2**62)
+
+
+class AgainForm(WayForm):
+    """How documents are labeled again; without a version: the one in use of each task."""
+
+    task = forms.SlugField(required=False)
+    version = forms.IntegerField(required=False, min_value=1, max_value=2**31 - 1)
 
 
 class TaskForm(forms.Form):

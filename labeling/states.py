@@ -229,6 +229,14 @@ class FailureReason(Word):
     UNKNOWN_OUTCOME = "unknown_outcome", "The API answered in a way that Nightshift does not know yet."
 
 
+class BulkKind(Word):
+    """What is done with all documents of a selection."""
+
+    AGAIN = "again", "They are labeled again."
+    WITHDRAW = "withdraw", "They are not wanted any more."
+    RESTORE = "restore", "They are wanted again, as they were."
+
+
 class WaitingReason(Word):
     """Why a queued document has not left yet: the closed list that every page uses."""
 

@@ -18,12 +18,14 @@ from labeling.heartbeat import beating
 from labeling.models import (
     Alarm,
     Batch,
+    BulkAct,
     Document,
     Heartbeat,
     LabelingTaskVersion,
     LedgerCheck,
     Notice,
     Restoration,
+    Selection,
     Upload,
 )
 from labeling.states import BatchState, Proof, UploadState, Way
@@ -35,6 +37,9 @@ LEASE = timedelta(minutes=3)
 """A row that was handed to a worker is handed out again after this, unless the worker renews it."""
 
 URGENT_RUN = timedelta(minutes=5)
+PATIENCE = 20.0
+"""Seconds after which long work that nobody waits for lets others in."""
+
 KEEP_SUCCESSES = timedelta(days=3)
 KEEP_TOLD = timedelta(days=90)
 
@@ -65,6 +70,9 @@ def hand_out() -> int:
         *_leased(Batch.objects.filter(due, state=BatchState.BUILDING), "submit_batch"),
         *_leased(Batch.objects.filter(due, state=BatchState.ENDED), "ingest_batch"),
         *_leased(Batch.objects.filter(proof=Proof.DUE), "prove_batch"),
+        *_leased(Selection.objects.filter(frozen_at=None), "freeze_selection"),
+        *_leased(BulkAct.objects.filter(finished_at=None), "carry_out"),
+        *_leased(_next_to_be_read(), "make_searchable"),
     )
     faults.reach("hand out: leased")
     if LabelingTaskVersion.objects.filter(moves_to__isnull=False).exists():
@@ -74,6 +82,12 @@ def hand_out() -> int:
     if Document.objects.may_leave(now).filter(way=Way.URGENT).exists():
         async_task("labeling.tasks.send_urgent", cluster=URGENT)
     return len(work)
+
+
+def _next_to_be_read() -> QuerySet[Upload]:
+    """One upload at a time: its words may take minutes, which others that wait for a worker should not notice."""
+    waits = Upload.objects.filter(searchable_at=None, ready_at__isnull=False)
+    return Upload.objects.filter(pk__in=list(waits.order_by("pk").values_list("pk", flat=True)[:1]))
 
 
 def _leased(rows: QuerySet[Any], name: str) -> list[tuple[str, int]]:
@@ -150,6 +164,38 @@ def prove_batch(batch_id: int) -> str:
     return f"{batch}: {proof}"
 
 
+def freeze_selection(selection_id: int) -> str:
+    from labeling.pipeline import bulk
+
+    selection = Selection.objects.get(pk=selection_id)
+    with beating(BULK, f"note {selection}"):
+        bulk.freeze(selection)
+    return f"{selection}: {selection.documents} documents"
+
+
+def carry_out(act_id: int) -> str:
+    """Piece by piece for a while; what is left then is handed out again, behind the work of others."""
+    from labeling.pipeline import bulk
+
+    act = BulkAct.objects.get(pk=act_id)
+    with beating(BULK, f"bulk act {act_id}"):
+        done = bulk.go_on(act, seconds=PATIENCE)
+    BulkAct.objects.filter(pk=act_id).update(lease_until=None)
+    wake()
+    return f"bulk act {act_id}: {act.looked_at} looked at, {'done' if done else 'to be continued'}"
+
+
+def make_searchable(upload_id: int) -> str:
+    from labeling.transitions import words
+
+    upload = Upload.objects.get(pk=upload_id)
+    with beating(BULK, f"words of U-{upload_id}"):
+        done = words.make_searchable(upload, seconds=PATIENCE)
+    Upload.objects.filter(pk=upload_id).update(lease_until=None)
+    wake()
+    return f"words of U-{upload_id}: {'done' if done else 'to be continued'}"
+
+
 def send_urgent() -> str:
     from labeling.pipeline import urgent
 
@@ -191,7 +237,9 @@ def outgoing() -> str:
 
 
 def prune() -> str:
-    """Old successes of django-q2 and old ledger checks say nothing any more; failures stay."""
+    """Old successes of django-q2, ledger checks and selections say nothing any more; failures stay."""
+    from labeling.pipeline import bulk
+
     before = timezone.now() - KEEP_SUCCESSES
     old, _ = Success.objects.filter(stopped__lt=before).delete()
     LedgerCheck.objects.filter(checked_at__lt=before).delete()
@@ -199,7 +247,7 @@ def prune() -> str:
     long_ago = timezone.now() - KEEP_TOLD
     Notice.objects.filter(made_at__lt=long_ago).delete()
     Alarm.objects.filter(cleared_at__lt=long_ago).delete()
-    return f"{old} pruned"
+    return f"{old} pruned, {bulk.forget_old()} rows of old selections"
 
 
 def beat(queue: str) -> str:

@@ -123,7 +123,7 @@
 
   /* Things that come with a page or a swap; each is made ready once. */
   function ready(root) {
-    for (const [selector, prepare] of [[".toast", leaves], [".drop", drops], ["[data-add-row]", addsRows], [".menu", closes]]) {
+    for (const [selector, prepare] of [[".toast", leaves], [".drop", drops], ["[data-add-row]", addsRows], [".menu", closes], ["[data-tick-all]", ticksAll]]) {
       for (const element of root.querySelectorAll(selector + ":not([data-ready])")) {
         element.setAttribute("data-ready", "");
         prepare(element);
@@ -140,6 +140,24 @@
       rows.append(row);
       row.querySelector("input").focus();
     });
+  }
+
+  /* The box above a column ticks them all, and the bar above says how many are ticked. */
+  function ticksAll(box) {
+    const form = box.closest("form");
+    const words = form.querySelector("[data-ticked]");
+    const rest = words.textContent;
+    const boxes = () => [...form.querySelectorAll("tbody input[type=checkbox]")];
+    const tell = () => {
+      const ticked = boxes().filter((each) => each.checked).length;
+      words.textContent = ticked ? ticked + " ticked" : rest;
+      box.checked = ticked > 0 && ticked === boxes().length;
+      box.indeterminate = ticked > 0 && !box.checked;
+    };
+    box.hidden = false;
+    box.addEventListener("change", () => { for (const each of boxes()) each.checked = box.checked; tell(); });
+    form.addEventListener("change", (event) => { if (event.target !== box) tell(); });
+    tell();
   }
 
   function closes(menu) {

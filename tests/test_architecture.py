@@ -30,6 +30,7 @@ NO_ROWS_NO_NETWORK = ("django", "django_q", "psycopg", "anthropic", "httpx", "ht
 
 STAGES = (
     "build",
+    "bulk",
     "cancel",
     "canary",
     "doubt",

@@ -17,12 +17,13 @@ searches take an id, an external id or a custom_id, and filters are only those t
     outgoing   alarms and messages
     settling   what a person decides about an unclear submission
     choosing   which of the checked documents may move
+    selections what people chose on the documents page
     queues     django-q's own tables
 
 The order of the first page is in labeling/admin_site.py.
 """
 
-from . import batches, documents, money, operations, outgoing, queues, restorations, results, tasks, uploads
+from . import batches, documents, money, operations, outgoing, queues, restorations, results, selections, tasks, uploads
 
 __all__ = [
     "batches",
@@ -33,6 +34,7 @@ __all__ = [
     "queues",
     "restorations",
     "results",
+    "selections",
     "tasks",
     "uploads",
 ]

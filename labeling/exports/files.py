@@ -20,9 +20,9 @@ from labeling import store
 from labeling.exports import spreadsheet
 from labeling.exports.naming import MetadataNames
 from labeling.exports.pieces import PIECE_BYTES, gathered
-from labeling.exports.reading import COLUMNS, Found, documents, metadata_names, named, select
+from labeling.exports.reading import COLUMNS, Found, documents, metadata_names, named, select, select_chosen
 from labeling.files import guard_formula
-from labeling.models import LabelingTask, Upload
+from labeling.models import LabelingTask, Selection, Upload
 
 PROGRESS_EVERY = 10_000
 MORE = "more_metadata"
@@ -64,11 +64,12 @@ def write(
     task: LabelingTask | None = None,
     upload: Upload | None = None,
     since: datetime | None = None,
+    chosen: Selection | None = None,
     progress: Callable[[Summary], None] | None = None,
 ) -> Summary:
     """Write the documents of a task or an upload (`rows`); `progress` hears the summary so far now and then."""
     summary = Summary()
-    selection = select(task, upload, since)
+    selection = select_chosen(chosen) if chosen else select(task, upload, since)
     found = _counted(documents(selection), summary, progress)
     if format is Format.XLSX:
         table = _Table(metadata_names(selection))
@@ -81,17 +82,22 @@ def write(
 
 
 def stream(
-    format: Format, *, task: LabelingTask | None = None, upload: Upload | None = None, since: datetime | None = None
+    format: Format,
+    *,
+    task: LabelingTask | None = None,
+    upload: Upload | None = None,
+    since: datetime | None = None,
+    chosen: Selection | None = None,
 ) -> Iterator[bytes]:
     """The same file in pieces; a spreadsheet is made on disk first."""
     if format is Format.XLSX:
         with store.temporary_file("exports") as file:
-            write(file, format, task=task, upload=upload, since=since)
+            write(file, format, task=task, upload=upload, since=since, chosen=chosen)
             file.seek(0)
             while piece := file.read(PIECE_BYTES):
                 yield piece
     else:
-        selection = select(task, upload, since)
+        selection = select_chosen(chosen) if chosen else select(task, upload, since)
         yield from _pieces(format, documents(selection), metadata_names(selection))
 
 

@@ -12,9 +12,11 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
+from labeling import models
 from labeling.exports.naming import MetadataNames
-from labeling.models import LabelingTask, Upload
+from labeling.models import Document, LabelingTask, SelectedDocument, Upload
 from labeling.states import UploadKind, UploadState
 
 COLUMNS = (
@@ -54,10 +56,16 @@ _LABELED_SINCE = """
     ) AS labeled
 """
 
+_CHOSEN = """
+    CROSS JOIN LATERAL (
+        SELECT 1 FROM labeling_selecteddocument c WHERE c.selection_id = %(chosen)s AND c.document_id = d.id LIMIT 1
+    ) AS chosen
+"""
+
 _PAGE = """
     WITH page AS MATERIALIZED (
         SELECT d.id, d.version_id, d.state, d.failure_reason, d.leader_id, d.attempts, d.result_id
-        FROM labeling_document d {labeled_since}
+        FROM labeling_document d {labeled_since} {chosen}
         WHERE d.upload_id = %(upload)s AND d.id >= %(first)s AND d.id < %(end)s AND d.state <> 'withdrawn'
     ), found AS (
         SELECT p.id, p.state, p.failure_reason, p.leader_id, p.attempts, p.result_id,
@@ -145,6 +153,8 @@ class Selection:
 
     parts: tuple[Part, ...]
     since: datetime | None
+    chosen: int | None = None
+    """Only the documents that a person chose, under this id."""
 
 
 def rows(
@@ -170,11 +180,15 @@ def select(task: LabelingTask | None, upload: Upload | None, since: datetime | N
     if task is not None:
         uploads = uploads.filter(version__task=task)
     uploads = uploads.filter(pk=upload.pk) if upload is not None else uploads.exclude(kind=UploadKind.TRIAL)
-    values = uploads.values_list("pk", "ready_at", "created_at", "inspection__columns")
-    parts = tuple(
-        Part(pk, ready_at or created_at, tuple(columns or ())) for pk, ready_at, created_at, columns in values
-    )
-    return Selection(parts, since)
+    return Selection(_parts(uploads), since)
+
+
+def select_chosen(chosen: models.Selection) -> Selection:
+    """The documents that a person chose."""
+    uploads = Document.objects.filter(
+        pk__in=SelectedDocument.objects.filter(selection=chosen).values("document_id")
+    ).values_list("upload_id", flat=True)
+    return Selection(_parts(Upload.objects.filter(pk__in=set(uploads.distinct().order_by()))), None, chosen.pk)
 
 
 def named(found: Iterable[Found], names: MetadataNames) -> Iterator[dict[str, Any]]:
@@ -188,9 +202,16 @@ def named(found: Iterable[Found], names: MetadataNames) -> Iterator[dict[str, An
 
 def documents(selection: Selection) -> Iterator[Found]:
     """Each document of the selection, in import order."""
-    query = _PAGE.format(labeled_since=_LABELED_SINCE if selection.since else "")
+    query = _PAGE.format(
+        labeled_since=_LABELED_SINCE if selection.since else "", chosen=_CHOSEN if selection.chosen else ""
+    )
     for part in selection.parts:
-        place: dict[str, Any] = {"upload": part.upload_id, "came_in": part.came_in, "since": selection.since}
+        place: dict[str, Any] = {
+            "upload": part.upload_id,
+            "came_in": part.came_in,
+            "since": selection.since,
+            "chosen": selection.chosen,
+        }
         first = _next_id(part, 0)
         while first is not None:
             end = first + PAGE_IDS
@@ -210,6 +231,11 @@ def metadata_names(selection: Selection) -> MetadataNames:
     ordered = [name for name in of_files if name in found]
     ordered += sorted(found - set(ordered))
     return MetadataNames(ordered[:MOST_NAMES], taken=COLUMNS, are_all=len(found) <= MOST_NAMES)
+
+
+def _parts(uploads: QuerySet[Upload]) -> tuple[Part, ...]:
+    values = uploads.order_by("pk").values_list("pk", "ready_at", "created_at", "inspection__columns")
+    return tuple(Part(pk, ready_at or created_at, tuple(columns or ())) for pk, ready_at, created_at, columns in values)
 
 
 def _next_id(part: Part, least: int) -> int | None:

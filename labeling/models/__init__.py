@@ -1,12 +1,13 @@
 """The rows of Nightshift, a file for each part of the story."""
 
 from .batches import Account, Batch, BatchEvent, Candidate, Night, Request, Result, ResultLine, StrayLine
-from .documents import Document, DocumentText
+from .documents import Document, DocumentText, DocumentWords
 from .leaving import SendOrder, Trial, TrialDocument
 from .money import ModelPrice
 from .operations import Activity, Gate, Heartbeat, LedgerCheck, Setting, Taken
 from .outgoing import Alarm, Notice
 from .restorations import FoundBatch, Restoration
+from .selections import BulkAct, SelectedDocument, Selection
 from .tallies import AnswerTally, DocumentTally, RequestTally, SpendTally
 from .tasks import Canary, LabelingTask, LabelingTaskVersion
 from .uploads import RefusedRow, Upload
@@ -18,11 +19,13 @@ __all__ = [
     "AnswerTally",
     "Batch",
     "BatchEvent",
+    "BulkAct",
     "Canary",
     "Candidate",
     "Document",
     "DocumentTally",
     "DocumentText",
+    "DocumentWords",
     "FoundBatch",
     "Gate",
     "Heartbeat",
@@ -38,6 +41,8 @@ __all__ = [
     "Restoration",
     "Result",
     "ResultLine",
+    "SelectedDocument",
+    "Selection",
     "SendOrder",
     "Setting",
     "SpendTally",

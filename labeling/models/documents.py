@@ -8,6 +8,8 @@ recomputes the sums.
 
 from datetime import datetime
 
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.db.models import F, Q
 
@@ -147,3 +149,22 @@ class DocumentText(models.Model):
 
     def __str__(self) -> str:
         return self.external_id or f"text of D-{self.pk}"
+
+
+class DocumentWords(models.Model):
+    """The words of a text as they are searched: made by a worker after the import, so that no import waits for them.
+
+    A trigger takes them away in the statement that erases or changes the text.
+    """
+
+    document = models.OneToOneField(
+        Document, on_delete=models.CASCADE, primary_key=True, db_constraint=False, related_name="words"
+    )
+    words = SearchVectorField()
+
+    class Meta:
+        verbose_name_plural = "document words"
+        indexes = (GinIndex(fields=("words",), name="words_of_documents"),)
+
+    def __str__(self) -> str:
+        return f"words of D-{self.pk}"

@@ -46,6 +46,8 @@ class Upload(models.Model):
     counts_from = models.DateTimeField(
         null=True, blank=True, help_text="A night that is due at or after this instant takes its documents"
     )
+    searchable_to = models.BigIntegerField(db_default=0, help_text="Last document whose words can be searched")
+    searchable_at = models.DateTimeField(null=True, blank=True, help_text="When all its words could be searched")
 
     # Held: nothing of it leaves, while its task goes on.
     hold_kind = models.CharField(max_length=8, choices=HoldKind.choices(), blank=True, db_default="")
@@ -66,6 +68,7 @@ class Upload(models.Model):
         indexes = (
             models.Index(fields=("sha256",), name="upload_sha256"),
             models.Index(fields=("done_at",), name="upload_done"),
+            models.Index(fields=("id",), name="upload_not_searchable", condition=Q(searchable_at__isnull=True)),
         )
         constraints = (
             models.CheckConstraint(

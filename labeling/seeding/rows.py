@@ -18,6 +18,7 @@ from labeling.pipeline.define import Definition, define
 from labeling.pricing import BATCH_DISCOUNT, SEED_PRICES
 from labeling.states import BatchState, FailureReason, UploadState, Way
 from labeling.transitions import tallies
+from labeling.transitions.words import make_all_searchable
 
 from . import statements
 from .words import BEGINNINGS, ENDINGS, INTENTS, MIDDLES, ODD, TASKS
@@ -65,6 +66,7 @@ def seed(documents: int, batches: int) -> Seeded:
         _write_files(parts)
         activity.record("seed_documents", f"Seeded {documents:,} make-believe documents in {batches:,} batches")
     tallies.fold()
+    make_all_searchable()
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
     check: LedgerCheck = ledger.check()

@@ -164,6 +164,18 @@ _MONEY = """
     GROUP BY 1, 2, 3, 4, 5
 """
 
+_ANSWERS = """
+    INSERT INTO labeling_answertally (upload_id, version_id, answers, unpriced, document_bytes, prompt_tokens,
+        output_tokens, list_usd, paid_usd)
+    SELECT d.upload_id, r.version_id, count(*), 0, sum(d.encoded_bytes), sum(s.input_tokens), sum(s.output_tokens),
+        sum(s.list_usd), sum(s.paid_usd)
+    FROM labeling_result s
+    JOIN labeling_request r ON r.id = s.request_id
+    JOIN labeling_document d ON d.id = r.document_id
+    WHERE r.outcome = 'succeeded'
+    GROUP BY 1, 2
+"""
+
 _BATCHES = """
     UPDATE labeling_batch b SET request_total = t.requests, body_bytes = t.bytes, body_sha256 = repeat('5eed', 16),
         lines_read = CASE WHEN b.state = 'ingested' THEN t.requests - t.missing ELSE 0 END,
@@ -217,6 +229,7 @@ IN_ORDER = (
     _RESULTS,
     _LINES,
     _MONEY,
+    _ANSWERS,
     _BATCHES,
     _CAME_OF,
     _REFUSED,

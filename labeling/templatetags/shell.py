@@ -2,6 +2,7 @@
 
 from functools import cache
 from typing import Any
+from urllib.parse import urlencode
 
 from django import template
 from django.http import HttpRequest
@@ -86,6 +87,17 @@ def with_query(context: template.Context, **changes: Any) -> str:
         if value not in (None, ""):
             query[name] = str(value)
     return f"?{query.urlencode()}"
+
+
+@register.simple_tag(takes_context=True)
+def drop_query(context: template.Context, name: str) -> str:
+    """The address's query without a filter, from the beginning."""
+    return with_query(context, **{name: "", "before": ""})
+
+
+@register.simple_tag
+def as_query(fields: dict[str, str]) -> str:
+    return urlencode(fields)
 
 
 @register.simple_tag

@@ -10,7 +10,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from labeling import custom_ids, faults
-from labeling.models import Batch, Document
+from labeling.models import Batch, Document, LabelingTaskVersion
 from labeling.querysets import COUNTS_FROM, MAY_LEAVE, DocumentQuerySet
 from labeling.states import DocumentState, FailureReason, Outcome, Way
 
@@ -340,11 +340,17 @@ def _set_way(documents: DocumentQuerySet, way: Way, now: datetime) -> int:
     return Document.objects.waiting().filter(pk__in=free.values("pk")).update(way=way, queued_at=now, not_before=None)
 
 
-def queue_again(documents: DocumentQuerySet, way: Way) -> int:
+def queue_again(
+    documents: DocumentQuerySet,
+    way: Way,
+    *,
+    version: LabelingTaskVersion | None = None,
+    states: Sequence[DocumentState] = (DocumentState.FAILED,),
+) -> int:
     """failed to queued because a person said so, with the version of their task that is in use now.
 
     The label that was there stays until a better one arrives. Retrying a copy means retrying its leader,
-    and the copies of a leader go with it.
+    and the copies of a leader go with it. `again.label_again` takes more states and another version.
     """
     now = timezone.now()
     again: dict[str, Any] = {
@@ -357,39 +363,41 @@ def queue_again(documents: DocumentQuerySet, way: Way) -> int:
         "closed_reason": "",
         "attempts_before": F("attempts"),
     }
-    failed = documents.filter(state=DocumentState.FAILED)
+    over = documents.filter(state__in=states)
     with transaction.atomic():
-        leaders = set(failed.leaders().values_list("pk", flat=True))
-        leaders |= set(failed.exclude(leader=None).values_list("leader_id", flat=True))
+        leaders = set(over.leaders().values_list("pk", flat=True))
+        leaders |= set(over.exclude(leader=None).values_list("leader_id", flat=True))
         family = Q(pk__in=leaders) | Q(leader_id__in=leaders)
-        together = list(Document.objects.filter(family, state=DocumentState.FAILED).values_list("pk", flat=True))
-        followed = _take_version_in_use([pk for pk in leaders if pk in set(together)])
-        moved = Document.objects.filter(pk__in=together, state=DocumentState.FAILED).update(**again)
+        together = list(Document.objects.filter(family, state__in=states).values_list("pk", flat=True))
+        known = set(together)
+        followed = _take_version([pk for pk in leaders if pk in known], version)
+        moved = Document.objects.filter(pk__in=together, state__in=states).update(**again)
         follow_leaders(followed)
         promote_heirs()
     return moved
 
 
-def _take_version_in_use(leader_ids: Sequence[int]) -> list[int]:
-    """Leaders and their copies move to the version in use; whose text that version knows already becomes a copy.
+def _take_version(leader_ids: Sequence[int], version: LabelingTaskVersion | None) -> list[int]:
+    """Leaders and their copies move to a version, None: the one in use; whose text it knows already becomes a copy.
 
     Returns the leaders that were there before.
     """
     versions = Document.objects.filter(pk__in=leader_ids).order_by().values_list("version", flat=True).distinct()
     lock_tasks_of_versions(list(versions))
     with connection.cursor() as cursor:
-        cursor.execute(_TAKE_VERSION_IN_USE, [list(leader_ids)])
+        cursor.execute(_TAKE_VERSION, {"leaders": list(leader_ids), "version": version.pk if version else None})
         leads = {row[0] for row in cursor.fetchall() if row[0] is not None}
     return sorted(leads - set(leader_ids))
 
 
-_TAKE_VERSION_IN_USE = """
+_TAKE_VERSION = """
     WITH target AS (
-        SELECT d.id, d.sha256, t.version_in_use_id AS version_id
+        SELECT d.id, d.sha256, COALESCE(%(version)s, t.version_in_use_id) AS version_id
         FROM labeling_document d
         JOIN labeling_labelingtaskversion v ON v.id = d.version_id
         JOIN labeling_labelingtask t ON t.id = v.task_id
-        WHERE d.id = ANY(%s) AND d.leader_id IS NULL AND t.version_in_use_id <> d.version_id
+        WHERE d.id = ANY(%(leaders)s) AND d.leader_id IS NULL
+            AND COALESCE(%(version)s, t.version_in_use_id) <> d.version_id
     ), placed AS (
         SELECT target.id, target.version_id, COALESCE(
             known.id, first_value(target.id) OVER (PARTITION BY target.version_id, target.sha256 ORDER BY target.id)

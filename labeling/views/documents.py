@@ -1,33 +1,57 @@
 """Documents: search and filters in the address, and one document with its history."""
 
-from django.http import HttpResponseBase
+from django.http import HttpResponseBase, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 
+from labeling import counts
+from labeling.finding import GOLD, SOURCES, Filters
 from labeling.forms import DocumentFilterForm
-from labeling.models import Document, LabelingTask
+from labeling.models import Document, LabelingTask, Selection
 from labeling.reports import documents as report
-from labeling.reports.documents import Filters
+from labeling.reports import finding
 from labeling.reports.paging import an_id
 from labeling.states import DocumentState, FailureReason
 
 from .door import WebRequest, page
 
+CHIPS = {
+    "version": "version {}",
+    "label": "label {}",
+    "gold": "gold {}",
+    "cause": "failed: {}",
+    "source": "source {}",
+    "upload": "U-{}",
+    "batch": "B-{}",
+    "list": "list {}",
+}
+"""Filters that stand as chips which can be taken away; the others have a field of their own."""
+
 
 @page()
 def documents(request: WebRequest) -> HttpResponseBase:
-    filters = _filters(request)
-    named = report.document_in_words(filters.q)
+    filters = filters_of(request.GET)
+    named = finding.document_in_words(filters.q)
     if named is not None and Document.objects.filter(pk=named).exists():
         return redirect("document", named)
     context = {
         "filters": filters,
-        "found": report.find(filters, before=an_id(request.GET.get("before"))),
-        "tasks": LabelingTask.objects.order_by("name"),
-        "states": list(DocumentState),
+        "query": filters.as_query(),
+        "found": finding.find(filters, before=an_id(request.GET.get("before"))),
+        "chips": _chips(filters),
         "is_first": not request.GET.get("before"),
     }
-    template = "documents/list.html#found" if request.htmx else "documents/list.html"
-    return render(request, template, context)
+    if request.htmx:
+        return render(request, "documents/list.html#found", context)
+    context |= {
+        "tasks": LabelingTask.objects.order_by("name"),
+        "states": list(DocumentState),
+        "causes": list(FailureReason),
+        "golds": GOLD,
+        "sources": SOURCES,
+        "all_states": counts.documents_by_state(),
+        "selection": Selection.objects.filter(key=filters.list).first() if filters.list else None,
+    }
+    return render(request, "documents/list.html", context)
 
 
 @page()
@@ -40,17 +64,16 @@ def document(request: WebRequest, pk: int) -> HttpResponseBase:
     )
 
 
-def _filters(request: WebRequest) -> Filters:
-    form = DocumentFilterForm(request.GET)
+def filters_of(query: QueryDict) -> Filters:
+    """What cannot be read counts as any."""
+    form = DocumentFilterForm(query)
     form.is_valid()
-    read = form.cleaned_data
-    return Filters(
-        q=read.get("q", ""),
-        task=read.get("task", ""),
-        state=read.get("state", ""),
-        upload=read.get("upload"),
-        label=read.get("label", ""),
-    )
+    return Filters(**{name: value for name, value in form.cleaned_data.items() if value not in ("", None)})
+
+
+def _chips(filters: Filters) -> list[tuple[str, str]]:
+    """The name of each filter that has no field of its own, and what it says."""
+    return [(name, CHIPS[name].format(value)) for name, value in filters.as_query().items() if name in CHIPS]
 
 
 def _sentence(document: Document) -> str:

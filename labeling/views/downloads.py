@@ -17,44 +17,44 @@ from .door import WebRequest, page
 def upload_labels(request: WebRequest, pk: int, form: str) -> HttpResponseBase:
     """All about every document of an upload."""
     upload = get_object_or_404(Upload, pk=pk)
-    return _download(exports.stream(_format(form), upload=upload), _format(form), f"U-{pk}-labels.{form}")
+    return download(exports.stream(format_of(form), upload=upload), format_of(form), f"U-{pk}-labels.{form}")
 
 
 @page()
 def upload_original(request: WebRequest, pk: int) -> HttpResponseBase:
     """The file as it came, its own columns in their own order, with the labels."""
     upload = get_object_or_404(Upload, pk=pk)
-    return _download(exports.original(upload), exports.original_format(upload), exports.original_name(upload))
+    return download(exports.original(upload), exports.original_format(upload), exports.original_name(upload))
 
 
 @page()
 def task_labels(request: WebRequest, slug: str, form: str) -> HttpResponseBase:
     """All about every document of a labeling task."""
     task = get_object_or_404(LabelingTask, slug=slug)
-    return _download(exports.stream(_format(form), task=task), _format(form), f"{slug}-labels.{form}")
+    return download(exports.stream(format_of(form), task=task), format_of(form), f"{slug}-labels.{form}")
 
 
 @page()
 def batch_requests(request: WebRequest, pk: int) -> HttpResponseBase:
     """What was sent, or will be, as lines: rebuilt from the frozen version and the texts."""
     batch = get_object_or_404(Batch.objects.select_related("version"), pk=pk)
-    return _download(exports.batch_requests(batch), Format.JSONL, f"{batch}-requests.jsonl")
+    return download(exports.batch_requests(batch), Format.JSONL, f"{batch}-requests.jsonl")
 
 
 @page()
 def batch_results(request: WebRequest, pk: int) -> HttpResponseBase:
     """The raw result lines of a batch."""
     batch = get_object_or_404(Batch, pk=pk)
-    return _download(exports.batch_results(batch), Format.JSONL, f"{batch}-results.jsonl")
+    return download(exports.batch_results(batch), Format.JSONL, f"{batch}-results.jsonl")
 
 
-def _format(word: str) -> Format:
+def format_of(word: str) -> Format:
     if word not in set(Format):
         raise Http404(f"There is no format {word}.")
     return Format(word)
 
 
-def _download(pieces: Iterable[bytes], form: Format, name: str) -> StreamingHttpResponse:
+def download(pieces: Iterable[bytes], form: Format, name: str) -> StreamingHttpResponse:
     response = StreamingHttpResponse(pieces, content_type=CONTENT_TYPES[form])
     response["Content-Disposition"] = content_disposition_header(True, name) or "attachment"
     return response

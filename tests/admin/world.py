@@ -17,9 +17,11 @@ from labeling.models import (
     Alarm,
     AnswerTally,
     BatchEvent,
+    BulkAct,
     Canary,
     Candidate,
     DocumentTally,
+    DocumentWords,
     Gate,
     Heartbeat,
     LedgerCheck,
@@ -30,11 +32,14 @@ from labeling.models import (
     RequestTally,
     Restoration,
     ResultLine,
+    SelectedDocument,
     Setting,
     SpendTally,
     StrayLine,
 )
-from labeling.states import BatchState, DocumentState, RefusalReason
+from labeling.pipeline import bulk
+from labeling.states import BatchState, BulkKind, DocumentState, RefusalReason
+from labeling.transitions.words import make_all_searchable
 from tests.factories import make_batch, make_document, make_request, make_result, make_upload
 
 
@@ -76,7 +81,13 @@ def make_rows() -> dict[type[Model], Any]:
         **dict.fromkeys(("backup_made_at", "restored_at", "listed_from", "listed_until"), timezone.now()),
     )
     found = restoration.found.create(message_batch_id=f"msgbatch_found_{number}", created_at=timezone.now(), requests=1)
+    make_all_searchable()
+    chosen = bulk.choose([document.pk], by="tests")
     made: tuple[Any, ...] = (
+        DocumentWords.objects.get(pk=document.pk),
+        chosen,
+        SelectedDocument.objects.get(selection=chosen),
+        BulkAct.objects.create(selection=chosen, kind=BulkKind.AGAIN, way="now", by="tests"),
         task,
         upload.version,
         Canary.objects.create(version=upload.version, document=document, sent_at=timezone.now()),

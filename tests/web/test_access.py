@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
-from labeling.models import Night
+from labeling.models import Night, SelectedDocument, Selection
 from labeling.states import BatchState, FailureReason, UploadState
 from labeling.urls import urlpatterns
 from tests.factories import make_batch, make_document, make_request, make_result, make_task, make_upload, make_version
@@ -26,6 +27,8 @@ PAGES: Kwargs = {
     "upload_labels": {"pk": 900_001, "form": "csv"},
     "documents": {},
     "document": {"pk": 900_001},
+    "selection": {"key": "Ab12Cd34Ef56"},
+    "selection_labels": {"key": "Ab12Cd34Ef56", "form": "csv"},
     "batches": {},
     "batch": {"pk": 900_001},
     "batch_requests": {"pk": 900_001},
@@ -47,6 +50,7 @@ LIVE: Kwargs = {
     "night_of_live": {"day": DAY},
     "uploads_live": {},
     "upload_live": {"pk": 900_001},
+    "selection_live": {"key": "Ab12Cd34Ef56"},
     "batches_live": {},
     "batch_live": {"pk": 900_001},
     "doubts_live": {},
@@ -78,6 +82,9 @@ COMMANDS: Kwargs = {
     "batch_prove": {"pk": 900_001},
     "doubt_adopt": {"pk": 900_002},
     "doubt_absent": {"pk": 900_002},
+    "selection_again": {"key": "Ab12Cd34Ef56"},
+    "selection_withdraw": {"key": "Ab12Cd34Ef56"},
+    "selection_restore": {"key": "Ab12Cd34Ef56"},
     "decision_retry": CAUSE,
     "decision_close": CAUSE,
     "task_pause": {"slug": "colors"},
@@ -87,6 +94,9 @@ COMMANDS: Kwargs = {
     "version_put_in_use": DRAFT,
     "version_discard": DRAFT,
 }
+CHOOSING: Kwargs = {"selection_new": {}, "selection_pasted": {}}
+"""Commands that change no document: whoever may look may choose what to look at."""
+
 OPEN = {"theme", "health", "workers_health"}
 
 
@@ -104,15 +114,17 @@ def house(db: None) -> None:
     make_result(make_request(labeled, batch=batch), answer="red")
     make_document(upload, state="failed", failure_reason=FailureReason.NOT_A_LABEL)
     make_document(upload)
+    selection = Selection.objects.create(key="Ab12Cd34Ef56", created_by="ada", documents=1, frozen_at=timezone.now())
+    SelectedDocument.objects.create(selection=selection, document=labeled)
 
 
 def url(name: str) -> str:
-    kwargs = {**PAGES, **LIVE, **OPERATOR_PAGES, **ADMIN_PAGES, **COMMANDS, **ADMIN_COMMANDS}[name]
+    kwargs = {**PAGES, **LIVE, **OPERATOR_PAGES, **ADMIN_PAGES, **COMMANDS, **ADMIN_COMMANDS, **CHOOSING}[name]
     return reverse(name, kwargs=kwargs)
 
 
 def test_every_address_is_in_one_of_the_tables_here() -> None:
-    known = {*PAGES, *LIVE, *OPERATOR_PAGES, *ADMIN_PAGES, *COMMANDS, *ADMIN_COMMANDS, *OPEN}
+    known = {*PAGES, *LIVE, *OPERATOR_PAGES, *ADMIN_PAGES, *COMMANDS, *ADMIN_COMMANDS, *CHOOSING, *OPEN}
     assert {pattern.name for pattern in urlpatterns} == known
 
 
@@ -122,7 +134,7 @@ def test_a_stranger_is_sent_to_sign_in(house: None, client: Client, name: str) -
     assert (response.status_code, response["Location"].partition("?")[0]) == (302, "/login")
 
 
-@pytest.mark.parametrize("name", [*COMMANDS, *ADMIN_COMMANDS])
+@pytest.mark.parametrize("name", [*COMMANDS, *ADMIN_COMMANDS, *CHOOSING])
 def test_a_stranger_commands_nothing(house: None, client: Client, name: str) -> None:
     assert client.post(url(name))["Location"].startswith("/login")
 
@@ -154,6 +166,16 @@ def test_a_viewer_opens_no_form_that_changes_something(house: None, viewer: Clie
     assert viewer.get(url(name)).status_code == 403
 
 
+@pytest.mark.parametrize("name", CHOOSING)
+def test_a_viewer_may_choose(house: None, viewer: Client, name: str) -> None:
+    assert viewer.post(url(name)).status_code == 302
+
+
+@pytest.mark.parametrize("name", CHOOSING)
+def test_an_account_without_a_role_chooses_nothing(house: None, nobody: Client, name: str) -> None:
+    assert nobody.post(url(name)).status_code == 403
+
+
 @pytest.mark.parametrize("name", [*COMMANDS, *ADMIN_COMMANDS])
 def test_a_viewer_commands_nothing(house: None, viewer: Client, name: str) -> None:
     assert viewer.post(url(name), {"way": "now", "reason": "because"}).status_code == 403
@@ -183,7 +205,7 @@ def test_a_command_is_a_post(house: None, operator: Client, name: str) -> None:
     assert operator.get(url(name)).status_code == 405
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", [*COMMANDS, *CHOOSING])
 def test_a_command_needs_the_token_of_its_page(house: None, operator: Client, name: str) -> None:
     careful = Client(enforce_csrf_checks=True)
     careful.cookies = operator.cookies
