@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from django.db.models import Sum
+from django.db.models import Exists, OuterRef, QuerySet, Sum
 
-from labeling.models import Canary, DocumentTally, RequestTally
+from labeling.models import Canary, DocumentTally, ListedModel, RequestTally
 from labeling.states import CanaryState, DocumentState, Outcome
 
 MANY = 100
@@ -58,8 +58,17 @@ def versions_with_many() -> set[int]:
     return {row["version_id"] for row in waiting}
 
 
+def proved_canaries(now: datetime) -> QuerySet[Canary]:
+    """Canaries that still prove their version: young enough, and from after the last change in its model's life."""
+    changed = ListedModel.objects.filter(
+        id=OuterRef("version__model"), lifecycle_changed_at__gte=OuterRef("decided_at")
+    )
+    proved = Canary.objects.filter(state=CanaryState.PROVED, decided_at__gt=now - CANARY_LASTS)
+    return proved.exclude(Exists(changed))
+
+
 def unproved_versions(now: datetime) -> set[int]:
     """Ids of versions of which nothing may be built before their canary has come back."""
-    proved = Canary.objects.filter(state=CanaryState.PROVED, decided_at__gt=now - CANARY_LASTS)
+    proved = proved_canaries(now)
     under_way = Canary.objects.filter(state=CanaryState.SENT).values_list("version_id", flat=True)
     return (versions_with_many() | set(under_way)) - set(proved.values_list("version_id", flat=True))

@@ -1,6 +1,7 @@
 """What people fill in. A form parses and says what is wrong in a sentence; it never writes."""
 
 import json
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -8,7 +9,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from labeling import prompts
-from labeling.catalogue import EFFORTS, MODELS
+from labeling.catalogue import EFFORTS
 from labeling.files import ENCODINGS, Format, ReadOptions
 from labeling.finding import GOLD, OPEN, SOURCES
 from labeling.models import LabelingTask, LabelingTaskVersion, Upload
@@ -156,8 +157,6 @@ class TaskForm(forms.Form):
     based_on = forms.CharField(required=False, max_length=40, widget=forms.HiddenInput)
     over = forms.CharField(required=False, max_length=40)
 
-    models = sorted(MODELS)
-
     @classmethod
     def of_version(cls, version: LabelingTaskVersion) -> "TaskForm":
         """Filled with a version, to make the next one of it."""
@@ -179,12 +178,34 @@ class TaskForm(forms.Form):
         )
 
     def label_rows(self) -> list[dict[str, str]]:
-        """The rows of the label table: as entered, as stored, and at least three to fill in."""
-        if self.is_bound:
-            rows = [{"name": label.name, "description": label.description} for label in self._labels()]
-        else:
-            rows = list(self.initial.get("labels", []))
-        return rows + [{"name": "", "description": ""}] * max(1, 3 - len(rows))
+        """The rows of the label table: as entered or stored, and at least one to fill in."""
+        rows = self._typed_labels() if self.is_bound else list(self.initial.get("labels", []))
+        blank = int(self.initial.get("blank_rows", 1))
+        return rows + [{"name": "", "description": ""}] * max(blank, 3 - len(rows))
+
+    def as_typed(self, act: str) -> "TaskForm":
+        """The same input, not judged, after a button that saves nothing: a row more, or one row less."""
+        rows = self._typed_labels(without=int(act.removeprefix("remove:")) if _REMOVES.fullmatch(act) else None)
+        typed: dict[str, Any] = {name: self.data.get(name) for name in self.base_fields if name != "labels_pasted"}
+        return TaskForm(initial={**typed, "labels": rows, "blank_rows": 3 if act == "add" else 1})
+
+    def rough_spec(self) -> Spec:
+        """What stands in the form, half typed or not, for a preview."""
+        found = self.data if self.is_bound else self.initial
+        kind = Kind(str(found["kind"])) if found.get("kind") in set(Kind) else Kind.CLASSIFY
+        max_tokens = str(found.get("max_tokens") or "").strip()
+        rows = [row for row in self.label_rows() if row["name"].strip()]
+        labels = tuple(Label(row["name"].strip(), row.get("description", "").strip()) for row in rows)
+        return Spec(
+            kind=kind,
+            instructions=str(found.get("instructions") or ""),
+            labels=labels if kind == Kind.CLASSIFY else (),
+            schema=_json_object(str(found.get("schema") or "")) if kind == Kind.EXTRACT else None,
+            model=str(found.get("model") or "").replace("\0", "").strip()[:80],
+            max_tokens=int(max_tokens) if max_tokens.isascii() and max_tokens.isdecimal() else 1024,
+            thinking=str(found.get("thinking") or "") or None,
+            effort=str(found.get("effort") or "") or None,
+        )
 
     def clean_slug(self) -> str:
         slug = str(self.cleaned_data["slug"])
@@ -232,16 +253,32 @@ class TaskForm(forms.Form):
             self.add_error(None, sentence)
 
     def _labels(self) -> list[Label]:
-        """Rows of the table, then the pasted lines `name: description`."""
+        return [Label(row["name"].strip(), row["description"].strip()) for row in self._typed_labels()]
+
+    def _typed_labels(self, without: int | None = None) -> list[dict[str, str]]:
+        """Rows of the table that have a name, then the pasted lines `name: description`."""
         names, descriptions = self._list("label_name"), self._list("label_description")
         rows = list(zip(names, descriptions + [""] * len(names), strict=False))
+        if without is not None:
+            del rows[without : without + 1]
         for line in str(self.data.get("labels_pasted", "")).splitlines():
             name, _, description = line.partition(": ")
             rows.append((name, description))
-        return [Label(name.strip(), description.strip()) for name, description in rows if name.strip()]
+        return [{"name": name, "description": description} for name, description in rows if name.strip()]
 
     def _list(self, name: str) -> list[str]:
         return list(self.data.getlist(name)) if hasattr(self.data, "getlist") else list(self.data.get(name, []))
+
+
+_REMOVES = re.compile(r"remove:\d{1,6}", re.ASCII)
+
+
+def _json_object(text: str) -> dict[str, Any] | None:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 class TryForm(forms.Form):

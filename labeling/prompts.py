@@ -23,6 +23,9 @@ SENSIBLE_LABELS = 500
 ENOUGH_FOR_THINKING = 1024
 """Tokens that max_tokens should leave a model that thinks before it answers."""
 
+MOST_TOKENS = 10_000_000
+"""A bound for max_tokens where the model is not known; far above every model."""
+
 BYTES_PER_TOKEN = 3
 """Cautious guess: English has about 4 bytes per token, less since the tokenizer of 4.7."""
 
@@ -238,6 +241,8 @@ def _faults_of_model(spec: Spec) -> list[str]:
         faults.append("max_tokens must be a whole number.")
     elif spec.max_tokens < 1:
         faults.append(f"max_tokens is {spec.max_tokens}, and must be at least 1.")
+    elif spec.max_tokens > MOST_TOKENS:
+        faults.append(f"max_tokens is more than {MOST_TOKENS:,}, which no model can answer with.")
     if spec.thinking is not None and spec.thinking not in THINKING:
         faults.append(f"The thinking “{spec.thinking}” is not known: it is one of {_listed(THINKING)}.")
     if spec.effort is not None and spec.effort not in EFFORTS:

@@ -29,7 +29,7 @@ from labeling.models import (
     Upload,
 )
 from labeling.states import BatchState, Proof, UploadState, Way
-from labeling.transitions import needs, tallies, uploads
+from labeling.transitions import needs, tallies, token_counts, uploads
 from labeling.waking import TICKS, wake
 
 BULK, URGENT = "bulk", "urgent"
@@ -131,6 +131,18 @@ def move_documents() -> str:
         moved = moving.move_waiting()
     wake()
     return f"{moved} documents moved"
+
+
+def list_models() -> str:
+    from labeling.pipeline import listing
+
+    return "models listed" if listing.refresh(timezone.now()) else "not due, or no answer"
+
+
+def count_tokens(pk: int) -> str:
+    from labeling.pipeline import counting
+
+    return f"{counting.count(pk)} tokens"
 
 
 def submit_batch(batch_id: int) -> str:
@@ -247,6 +259,7 @@ def prune() -> str:
     long_ago = timezone.now() - KEEP_TOLD
     Notice.objects.filter(made_at__lt=long_ago).delete()
     Alarm.objects.filter(cleared_at__lt=long_ago).delete()
+    token_counts.forget(timezone.now())
     return f"{old} pruned, {bulk.forget_old()} rows of old selections"
 
 

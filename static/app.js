@@ -123,7 +123,7 @@
 
   /* Things that come with a page or a swap; each is made ready once. */
   function ready(root) {
-    for (const [selector, prepare] of [[".toast", leaves], [".drop", drops], ["[data-add-row]", addsRows], [".menu", closes], ["[data-tick-all]", ticksAll]]) {
+    for (const [selector, prepare] of [[".toast", leaves], [".drop", drops], ["[data-add-row]", addsRows], ["[data-remove-row]", removesRow], ["[data-follows]", shows], ["[data-without-script]", hides], [".menu", closes], ["[data-tick-all]", ticksAll]]) {
       for (const element of root.querySelectorAll(selector + ":not([data-ready])")) {
         element.setAttribute("data-ready", "");
         prepare(element);
@@ -131,14 +131,32 @@
     }
   }
 
+  function shows(words) { words.hidden = false; }
+  function hides(button) { button.hidden = true; }
+
+  /* Without this file the same buttons ask the server for a row more or less. */
   function addsRows(button) {
-    button.hidden = false;
-    button.addEventListener("click", () => {
+    button.addEventListener("click", (event) => {
+      event.preventDefault();
       const rows = byId(button.dataset.addRow);
       const row = rows.lastElementChild.cloneNode(true);
       for (const input of row.querySelectorAll("input")) input.value = "";
+      for (const part of row.querySelectorAll("[data-ready]")) part.removeAttribute("data-ready");
       rows.append(row);
+      ready(row);
       row.querySelector("input").focus();
+    });
+  }
+
+  function removesRow(button) {
+    button.addEventListener("click", (event) => {
+      event.preventDefault();
+      const row = button.closest("tr"), rows = row.parentElement;
+      for (const input of row.querySelectorAll("input")) input.value = "";
+      if (rows.children.length > 1) row.remove();
+      rows.dispatchEvent(new Event("input", { bubbles: true }));
+      const next = rows.querySelector("input");
+      if (next) next.focus();
     });
   }
 

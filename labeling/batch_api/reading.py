@@ -91,6 +91,7 @@ def model_info(data: Mapping[str, Any]) -> ModelInfo:
         max_tokens=data.get("max_tokens"),
         batch=(capabilities.get("batch") or {}).get("supported"),
         structured_outputs=(capabilities.get("structured_outputs") or {}).get("supported"),
+        deprecated_at=_time(data.get("deprecated_at")),
     )
 
 

@@ -110,6 +110,7 @@ class ModelInfo:
     max_tokens: int | None
     batch: bool | None
     structured_outputs: bool | None
+    deprecated_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from .batches import Account, Batch, BatchEvent, Candidate, Night, Request, Result, ResultLine, StrayLine
 from .documents import Document, DocumentText, DocumentWords
 from .leaving import SendOrder, Trial, TrialDocument
+from .listed import ListedModel, TokenCount
 from .money import ModelPrice
 from .operations import Activity, Gate, Heartbeat, LedgerCheck, Setting, Taken
 from .outgoing import Alarm, Notice
@@ -32,6 +33,7 @@ __all__ = [
     "LabelingTask",
     "LabelingTaskVersion",
     "LedgerCheck",
+    "ListedModel",
     "ModelPrice",
     "Night",
     "Notice",
@@ -48,6 +50,7 @@ __all__ = [
     "SpendTally",
     "StrayLine",
     "Taken",
+    "TokenCount",
     "Trial",
     "TrialDocument",
     "Upload",

@@ -31,7 +31,7 @@ def arrange(settings: Configuration, now: datetime) -> None:
 
 
 def _is_proved(version: LabelingTaskVersion, now: datetime) -> bool:
-    return version.canaries.filter(state=CanaryState.PROVED, decided_at__gt=now - counts.CANARY_LASTS).exists()
+    return counts.proved_canaries(now).filter(version=version).exists()
 
 
 def _prove_by_trial(version: LabelingTaskVersion, now: datetime) -> bool:

@@ -40,19 +40,17 @@ _DRAWN = """
         ) AS near
         JOIN labeling_documenttext t ON t.document_id = near.id
         WHERE near.state <> 'withdrawn' AND t.text <> '' AND (NOT %(gold)s OR t.gold_label <> '')
-            AND NOT EXISTS (
+            AND (%(version)s::bigint IS NULL OR NOT EXISTS (
                 SELECT 1 FROM labeling_document known
-                WHERE known.version_id = %(version)s AND known.sha256 = near.sha256 AND known.leader_id IS NULL)
+                WHERE known.version_id = %(version)s AND known.sha256 = near.sha256 AND known.leader_id IS NULL))
         ORDER BY near.id LIMIT 1
     ) AS found
 """
 
 
-def choose(version: LabelingTaskVersion, count: int, *, gold: bool) -> list[int]:
-    """Ids of random documents of the task whose texts the version does not know yet, each text once."""
-    uploads = Upload.objects.filter(
-        version__task=version.task_id, kind=UploadKind.FILE, accepted__gt=0, state__in=_IN_HAND
-    )
+def choose(task_id: int, count: int, *, unknown_to: int | None = None, gold: bool = False) -> list[int]:
+    """Ids of random documents of a task, each text once; of those whose texts a version does not know yet."""
+    uploads = Upload.objects.filter(version__task=task_id, kind=UploadKind.FILE, accepted__gt=0, state__in=_IN_HAND)
     if gold:
         uploads = uploads.exclude(inspection__gold_column=None)
     sizes = dict(uploads.order_by("-pk").values_list("pk", "accepted")[:1_000])
@@ -67,7 +65,7 @@ def choose(version: LabelingTaskVersion, count: int, *, gold: bool) -> list[int]
                 "places": [random.random() for _ in draws],
                 "within": _GOLD_WITHIN if gold else 50,
                 "gold": gold,
-                "version": version.pk,
+                "version": unknown_to,
             },
         )
         found = [row[0] for row in cursor.fetchall()]

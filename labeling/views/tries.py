@@ -50,7 +50,7 @@ def _try(request: WebRequest, version: LabelingTaskVersion, form: TryForm) -> Up
     if chosen["on"] == "document":
         ids = report.known_document(version, chosen["document"])
     else:
-        ids = report.choose(version, chosen["count"], gold=chosen["on"] == "gold")
+        ids = report.choose(version.task_id, chosen["count"], unknown_to=version.pk, gold=chosen["on"] == "gold")
     return try_on_documents(version, ids, seen=seen, by=request.user)
 
 

@@ -57,7 +57,7 @@ def test_gold_labels_come_along_and_are_compared(fake: FakeApi) -> None:
     assert intake.import_rows(upload, setting())
     played(fake)
     draft = saved(first.task).version
-    chosen = report.choose(draft, 5, gold=True)
+    chosen = report.choose(draft.task_id, 5, unknown_to=draft.pk, gold=True)
     assert sorted(chosen) == ids()
     trial = tried(draft, chosen)
     urgent.drain(setting())
@@ -128,12 +128,12 @@ def test_a_text_of_ones_own_can_be_tried(fake: FakeApi) -> None:
 def test_random_documents_are_of_the_task_each_text_once_and_not_tried_before(fake: FakeApi) -> None:
     draft = a_draft(*"aabbccdd")
     brought_in(a_version("others"), ["x", "y"])
-    chosen = report.choose(draft, 100, gold=False)
+    chosen = report.choose(draft.task_id, 100, unknown_to=draft.pk)
     found = set(Document.objects.filter(pk__in=chosen).values_list("content__text", flat=True))
     assert found == set("abcd")
     assert len(chosen) == 4
     tried(draft, chosen)
-    assert report.choose(draft, 100, gold=False) == []
+    assert report.choose(draft.task_id, 100, unknown_to=draft.pk) == []
 
 
 def test_what_failed_while_it_was_tried_asks_nobody_for_a_decision(fake: FakeApi) -> None:

@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from labeling.models import Night, SelectedDocument, Selection
+from labeling.models import Night, SelectedDocument, Selection, TokenCount
 from labeling.states import BatchState, FailureReason, UploadState
 from labeling.urls import urlpatterns
 from tests.factories import make_batch, make_document, make_request, make_result, make_task, make_upload, make_version
@@ -56,6 +56,7 @@ LIVE: Kwargs = {
     "doubts_live": {},
     "doubt_live": {"pk": 900_002},
     "decisions_live": {},
+    "tokens_live": {"digest": "0" * 64},
     "trial_live": {"slug": "colors", "pk": 900_002},
 }
 DRAFT: dict[str, Any] = {"slug": "colors", "number": 2}
@@ -97,6 +98,7 @@ COMMANDS: Kwargs = {
 CHOOSING: Kwargs = {"selection_new": {}, "selection_pasted": {}}
 """Commands that change no document: whoever may look may choose what to look at."""
 
+EDITOR_PARTS: Kwargs = {"task_preview": {}, "task_count": {}}
 OPEN = {"theme", "health", "workers_health"}
 
 
@@ -107,6 +109,7 @@ def house(db: None) -> None:
     version = make_version(make_task(slug="colors"))
     tried = make_upload(make_version(version.task, draft=True), pk=900_002, kind="trial")
     make_document(tried, text="a thing to try on")
+    TokenCount.objects.create(digest="0" * 64, asked_at=timezone.now(), tokens=12, counted_at=timezone.now())
     upload = make_upload(version, pk=900_001)
     batch = make_batch(version, pk=900_001)
     make_batch(version, pk=900_002, state=BatchState.UNKNOWN)
@@ -119,12 +122,21 @@ def house(db: None) -> None:
 
 
 def url(name: str) -> str:
-    kwargs = {**PAGES, **LIVE, **OPERATOR_PAGES, **ADMIN_PAGES, **COMMANDS, **ADMIN_COMMANDS, **CHOOSING}[name]
+    kwargs = {
+        **PAGES,
+        **LIVE,
+        **OPERATOR_PAGES,
+        **ADMIN_PAGES,
+        **COMMANDS,
+        **ADMIN_COMMANDS,
+        **CHOOSING,
+        **EDITOR_PARTS,
+    }[name]
     return reverse(name, kwargs=kwargs)
 
 
 def test_every_address_is_in_one_of_the_tables_here() -> None:
-    known = {*PAGES, *LIVE, *OPERATOR_PAGES, *ADMIN_PAGES, *COMMANDS, *ADMIN_COMMANDS, *CHOOSING, *OPEN}
+    known = {*PAGES, *LIVE, *OPERATOR_PAGES, *ADMIN_PAGES, *COMMANDS, *ADMIN_COMMANDS, *CHOOSING, *EDITOR_PARTS, *OPEN}
     assert {pattern.name for pattern in urlpatterns} == known
 
 
@@ -212,6 +224,15 @@ def test_a_command_needs_the_token_of_its_page(house: None, operator: Client, na
     response = careful.post(url(name), {"way": "now", "reason": "because"})
     assert response.status_code == 403
     assert "Nothing was done" in response.content.decode()
+
+
+@pytest.mark.parametrize("name", EDITOR_PARTS)
+def test_the_parts_of_the_editor_are_for_operators(
+    house: None, client: Client, viewer: Client, operator: Client, name: str
+) -> None:
+    assert operator.post(url(name)).status_code == 200
+    assert viewer.post(url(name)).status_code == 403
+    assert client.post(url(name))["Location"].startswith("/login")
 
 
 def test_settings_are_seen_by_all_and_changed_by_admins(
