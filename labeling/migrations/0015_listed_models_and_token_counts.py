@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("labeling", "0013_restorations"),
+        ("labeling", "0014_search_and_selections"),
     ]
 
     operations = [
