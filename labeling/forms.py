@@ -51,6 +51,7 @@ class ColumnsForm(forms.Form):
     header = forms.ChoiceField(required=False, choices=[("yes", "yes"), ("no", "no")])
     format = forms.ChoiceField(required=False, choices=[("", "detect"), *((f.value, f.value) for f in Format)])
     encoding = forms.ChoiceField(required=False, choices=[("", "detect"), *((e, e) for e in ENCODINGS)])
+    sheet = forms.CharField(required=False, strip=False, max_length=1_000)
 
     def differs(self, upload: Upload) -> bool:
         """Whether something that was sent along is not how the file was read."""
@@ -61,6 +62,7 @@ class ColumnsForm(forms.Form):
             "gold_column": read.get("gold_column"),
             "header": "yes" if upload.options.get("has_header", True) else "no",
             "format": upload.options.get("format"),
+            "sheet": read.get("sheet"),
         }
         sent = {name: self.cleaned_data[name] for name in in_force if name in self.data}
         return any(_as_sent(sent[name]) != _as_sent(in_force[name] or "") for name in sent)
@@ -73,6 +75,7 @@ class ColumnsForm(forms.Form):
         same_columns = has_header == bool(upload.options.get("has_header", True)) and (
             not chosen["format"] or chosen["format"] == before.get("format")
         )
+        same_columns = same_columns and (chosen["sheet"] or "") == (before.get("sheet") or "")
         return ReadOptions(
             format=Format(chosen["format"]) if chosen["format"] else None,
             encoding=chosen["encoding"] or None,
@@ -81,6 +84,7 @@ class ColumnsForm(forms.Form):
             id_column=(chosen["id_column"] or None) if same_columns else None,
             gold_column=(chosen["gold_column"] or None) if same_columns else None,
             has_header=has_header,
+            sheet=chosen["sheet"] or None,
         )
 
 

@@ -12,6 +12,7 @@ What counts as a row:
   the lines up to the one where it was opened (`delimited.py` says how that is decided).
 * JSONL: every line that is not blank. A text that is missing, null or not a string is refused as not_text.
 * TXT: every line. A blank line is a refused row.
+* XLSX: the rows of one sheet. A wholly empty row is no row.
 
 A line ends with LF, CRLF or CR, in every format.
 """

@@ -20,7 +20,7 @@ _BY_SUFFIX = {
     ".text": Format.TXT,
 }
 
-_SPREADSHEET = "a spreadsheet, which is not read yet. Save it as CSV (UTF-8)"
+_SPREADSHEET = "a spreadsheet of another kind than XLSX, or a damaged one. Save it as XLSX or as CSV (UTF-8)"
 _PACKED = "a packed file. Unpack it first"
 _MAGIC = (
     (b"PK\x05\x06", _PACKED),
@@ -32,7 +32,7 @@ _MAGIC = (
     (b"\x28\xb5\x2f\xfd", _PACKED),
     (b"%PDF-", "a PDF document. Save its text as TXT, one document per line, or as CSV"),
     (b"{\\rtf", "a rich text document. Save its text as TXT, one document per line, or as CSV"),
-    (b"\xd0\xcf\x11\xe0", "an old Office document. Save it as CSV (UTF-8)"),
+    (b"\xd0\xcf\x11\xe0", "an old Office document, or one with a password. Save it as XLSX or as CSV (UTF-8)"),
     (b"\x89PNG", "a picture"),
     (b"\xff\xd8\xff", "a picture"),
     (b"GIF8", "a picture"),
@@ -55,7 +55,7 @@ def refuse_foreign(head: bytes, file_name: str) -> None:
         if head.startswith(magic):
             raise FileRefused(f"The file is {kind}." if suffix not in _BY_SUFFIX else _named(suffix, kind))
     if suffix in (".xlsx", ".xlsm", ".xls", ".ods"):
-        raise FileRefused(f"The file is named {suffix}, but it is no spreadsheet, and spreadsheets are not read yet.")
+        raise FileRefused(f"The file is named {suffix}, but it is no spreadsheet.")
 
 
 def _named(suffix: str, kind: str) -> str:

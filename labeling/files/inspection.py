@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from labeling.files import json_lines
+from labeling.files import json_lines, workbooks
 from labeling.files.blocks import TextBlocks
 from labeling.files.columns import choose_columns
 from labeling.files.dialect import PREVIEW_ROWS, read_head
@@ -16,6 +16,7 @@ from labeling.files.shapes import ColumnNotChosen, FileRefused, Format, Inspecti
 from labeling.files.text import storable, visible
 
 PREVIEW_CHARACTERS = 300
+PACKED = b"PK\x03\x04"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,12 @@ def _inspect(path: Path, file_name: str, options: ReadOptions) -> Inspection:
     if size > options.upload_bytes:
         raise FileRefused(f"The file has {size:,} bytes; {options.upload_bytes:,} are allowed. Split it.")
     with path.open("rb") as file:
-        refuse_foreign(file.read(HEAD_BYTES), file_name)
+        head = file.read(HEAD_BYTES)
+    if head.startswith(PACKED) and workbooks.is_workbook(path):
+        return _inspect_workbook(path, options)
+    refuse_foreign(head, file_name)
+    if options.format == Format.XLSX:
+        raise FileRefused("The file is no XLSX workbook.")
     found = survey(path, options.encoding)
     blank = _blank_inspection(found, options)
     first_block = _first_lines(path, blank)
@@ -64,6 +70,27 @@ def _inspect(path: Path, file_name: str, options: ReadOptions) -> Inspection:
             described = _describe_delimited(blank, first_block, options, found.warnings)
     described = Found(replace(described.inspection, warnings=tuple(map(visible, found.warnings))), described.names)
     return _with_columns(described, options)
+
+
+def _inspect_workbook(path: Path, options: ReadOptions) -> Inspection:
+    """A workbook says itself how it is written; only the sheet and the columns are to be chosen."""
+    if options.format not in (None, Format.XLSX):
+        raise FileRefused(f"The file is an XLSX workbook and cannot be read as {options.format.upper()}.")
+    warnings: list[str] = []
+    opening = workbooks.look(path, options, warnings)
+    inspection = replace(
+        _blank_inspection(Survey(), options),
+        format=Format.XLSX,
+        columns=opening.columns,
+        header_line=opening.header_line,
+        header_text=visible(", ".join(opening.names))[:PREVIEW_CHARACTERS] if opening.header_line else "",
+        first_line=opening.first_line,
+        preview=tuple(tuple(map(_shown, cells)) for cells in opening.preview),
+        warnings=tuple(map(visible, warnings)),
+        sheet=opening.sheet,
+        sheets=opening.sheets,
+    )
+    return _with_columns(Found(inspection, opening.names), options)
 
 
 def _blank_inspection(found: Survey, options: ReadOptions) -> Inspection:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from labeling.files import delimited, json_lines, plain_lines
+from labeling.files import delimited, json_lines, plain_lines, workbooks
 from labeling.files.blocks import TextBlocks
 from labeling.files.shapes import Format, Inspection, RefusedRow, Row
 
@@ -11,8 +11,12 @@ from labeling.files.shapes import Format, Inspection, RefusedRow, Row
 def read_rows(path: Path | str, inspection: Inspection) -> Iterator[Row | RefusedRow]:
     """One item for every data row, in the order of the file, in constant memory.
 
-    The same file and an equal inspection give the same sequence. Raises OSError if the file cannot be read.
+    The same file and an equal inspection give the same sequence. Raises OSError if the file cannot be read, and
+    FileRefused where a workbook turns out to be broken in the middle.
     """
+    if inspection.format is Format.XLSX:
+        yield from workbooks.read_workbook(Path(path), inspection)
+        return
     with Path(path).open("rb") as file:
         blocks = TextBlocks(file, inspection.encoding, inspection.bom_bytes, line_limit(inspection))
         match inspection.format:

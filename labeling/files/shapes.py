@@ -15,6 +15,7 @@ class Format(StrEnum):
     TSV = "tsv"
     JSONL = "jsonl"
     TXT = "txt"
+    XLSX = "xlsx"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class ReadOptions:
     id_column: str | None = None
     gold_column: str | None = None
     has_header: bool = True
+    sheet: str | None = None
     document_bytes: int = 10_000_000
     upload_bytes: int = 2_000_000_000
 
@@ -52,12 +54,13 @@ class Inspection:
     """How a file will be read: all that `read_rows` needs, and what a person wants to see before.
 
     bom_bytes: length of the byte order mark that is skipped.
-    delimiter: one character, empty for JSONL and TXT.
+    delimiter: one character, empty for JSONL, TXT and XLSX.
     columns: the header made unique, or the JSON keys of all rows together in order of appearance (1,000 at most).
     header_line, header_text: the line (1-based) that was taken for the header; 0 and empty without one.
     first_line: the line (1-based) where the data begins.
     preview: the cells of the first rows, in the order of `columns`, each cut at 300 characters.
     warnings: sentences about what was guessed or is odd.
+    sheet, sheets: of a workbook the one that is read, and all of them.
     """
 
     format: Format
@@ -74,6 +77,8 @@ class Inspection:
     document_bytes: int
     preview: tuple[tuple[str, ...], ...]
     warnings: tuple[str, ...]
+    sheet: str = ""
+    sheets: tuple[str, ...] = ()
 
     def positions(self) -> tuple[int, int | None, int | None]:
         """Where in `columns` text, external id and gold label are. Raises FileRefused while there is no text column."""

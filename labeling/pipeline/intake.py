@@ -246,6 +246,7 @@ def _as_json(options: ReadOptions) -> dict[str, Any]:
         "id_column": options.id_column,
         "gold_column": options.gold_column,
         "has_header": options.has_header,
+        "sheet": options.sheet,
     }
 
 
@@ -262,4 +263,6 @@ def _inspection_as_json(inspection: Inspection) -> dict[str, Any]:
         "gold_column": inspection.gold_column,
         "preview": [list(row) for row in inspection.preview],
         "warnings": list(inspection.warnings),
+        "sheet": inspection.sheet,
+        "sheets": list(inspection.sheets),
     }

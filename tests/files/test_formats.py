@@ -52,7 +52,7 @@ def test_a_file_that_is_not_what_its_name_says_gets_a_sentence(folder: Folder, c
     assert word in folder.sentence(content, "table.csv")
 
 
-def test_a_spreadsheet_is_not_read_yet_and_says_what_to_do(folder: Folder) -> None:
+def test_a_broken_spreadsheet_says_what_to_do(folder: Folder) -> None:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("xl/workbook.xml", "<workbook/>")

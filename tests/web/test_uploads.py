@@ -14,6 +14,7 @@ from labeling.models import Activity, Document, LabelingTaskVersion, Upload
 from labeling.pipeline import intake
 from labeling.states import UploadState, Way
 from tests.factories import make_document, make_task, make_upload, make_version
+from tests.files.test_workbooks import book
 
 HX = {"HX-Request": "true"}
 
@@ -278,3 +279,21 @@ def test_an_upload_of_which_something_was_sent_again_is_not_called_done(viewer: 
     again = words(page(viewer, upload).partition("<h1>")[2].partition("</h1>")[0])
     assert again.rstrip().endswith("Sent again in part")
     assert "Done" not in again
+
+
+def test_a_workbook_comes_in_and_another_sheet_can_be_chosen(operator: Client, version: LabelingTaskVersion) -> None:
+    upload = send(operator, book([["text"], ["one"]], [["text", "note"], ["two", 7.0]]), "book.xlsx")
+    check(upload)
+    html = operator.get(f"/uploads/{upload.pk}/").content.decode()
+    assert "The workbook has 2 sheets" in html
+    assert '<option value="Sheet2">Sheet2</option>' in html
+    choice = {"way": "now", "sheet": "Sheet2", "header": "yes", "text_column": "text"}
+    operator.post(f"/uploads/{upload.pk}/import", choice)
+    check(upload)
+    operator.post(f"/uploads/{upload.pk}/import", choice)
+    upload.refresh_from_db()
+    assert intake.import_rows(upload, configuration.load())
+    found = [(document.content.text, document.content.metadata) for document in Document.objects.all()]
+    assert found == [("two", {"note": "7"})]
+    lines = b"".join(operator.get(f"/uploads/{upload.pk}/original")).decode().splitlines()
+    assert lines == ["text,note,label,state,reason", "two,7,,queued,"]

@@ -25,6 +25,7 @@ class Command(Door):
         parser.add_argument("--text-column")
         parser.add_argument("--id-column")
         parser.add_argument("--gold-column")
+        parser.add_argument("--sheet", help="of a workbook; else the first that has rows")
         parser.add_argument("--no-header", action="store_true", help="columns are column_1, column_2, ...")
         parser.add_argument("--lane", choices=("batch", "urgent"), default="batch")
         parser.add_argument("--leave", choices=("tonight", "now"), default="tonight")
@@ -60,6 +61,7 @@ class Command(Door):
             id_column=options["id_column"],
             gold_column=options["gold_column"],
             has_header=not options["no_header"],
+            sheet=options["sheet"],
         )
         try:
             return intake.receive(
