@@ -1,4 +1,4 @@
-"""Signing in, the admin, and below them the product."""
+"""Signing out, the admin, and below them the product."""
 
 from importlib.util import find_spec
 
@@ -10,9 +10,7 @@ from batchsite.health import web_health
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz/web", web_health, name="web_health"),
-    path("login", auth.LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("logout", auth.LogoutView.as_view(), name="logout"),
-    path("password", auth.PasswordChangeView.as_view(), name="password_change"),
     path("password/done", auth.PasswordChangeDoneView.as_view(), name="password_change_done"),
     path("admin/", admin.site.urls),
 ]

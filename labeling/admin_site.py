@@ -34,7 +34,7 @@ STORY = (
         ),
     ),
     ("Background tasks", ("Schedule", "OrmQ", "Success", "Failure")),
-    ("People", ("User", "Group")),
+    ("People", ("User", "Group", "OneTimePassword", "SignInTries")),
 )
 
 

@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.contrib.auth.signals import user_logged_in
 from django.db.models.signals import post_migrate
 
 
@@ -8,5 +9,7 @@ class LabelingConfig(AppConfig):
 
     def ready(self) -> None:
         from labeling.foundations import lay_foundations
+        from labeling.signing_in import remember_one_time
 
         post_migrate.connect(lay_foundations, sender=self, dispatch_uid="labeling.foundations")
+        user_logged_in.connect(remember_one_time, dispatch_uid="labeling.one_time")

@@ -26,6 +26,7 @@ from labeling.models import (
     Notice,
     Restoration,
     Selection,
+    SignInTries,
     Upload,
 )
 from labeling.states import BatchState, Proof, UploadState, Way
@@ -259,6 +260,7 @@ def prune() -> str:
     long_ago = timezone.now() - KEEP_TOLD
     Notice.objects.filter(made_at__lt=long_ago).delete()
     Alarm.objects.filter(cleared_at__lt=long_ago).delete()
+    SignInTries.objects.filter(since__lt=before).delete()
     token_counts.forget(timezone.now())
     return f"{old} pruned, {bulk.forget_old()} rows of old selections"
 

@@ -6,6 +6,7 @@ from django.urls import path, register_converter
 
 from labeling.states import FailureReason
 from labeling.views import (
+    accounts,
     batches,
     decisions,
     documents,
@@ -18,6 +19,7 @@ from labeling.views import (
     savings,
     selections,
     settings,
+    sign_in,
     tasks,
     tries,
     uploads,
@@ -126,6 +128,13 @@ urlpatterns = [
     path("settings/", settings.settings, name="settings"),
     path("settings/zone", settings.choose_zone, name="choose_zone"),
     path("settings/test", settings.send_test, name="send_test"),
+    path("accounts/", accounts.accounts, name="accounts"),
+    path("accounts/add", accounts.account_add, name="account_add"),
+    path("accounts/<int:pk>/role", accounts.account_role, name="account_role"),
+    path("accounts/<int:pk>/active", accounts.account_active, name="account_active"),
+    path("accounts/<int:pk>/password", accounts.account_password, name="account_password"),
+    path("login", sign_in.SignIn.as_view(), name="login"),
+    path("password", sign_in.ChangePassword.as_view(), name="password_change"),
     path("theme", house.theme, name="theme"),
     path("healthz", house.health, name="health"),
     path("healthz/workers", house.workers_health, name="workers_health"),

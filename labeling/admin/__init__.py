@@ -15,6 +15,7 @@ searches take an id, an external id or a custom_id, and filters are only those t
     base       what all pages have in common
     tasks, uploads, documents, batches, results, money, operations    the rows, in story order
     outgoing   alarms and messages
+    people     one-time passwords, tries to sign in
     settling   what a person decides about an unclear submission
     choosing   which of the checked documents may move
     selections what people chose on the documents page
@@ -23,7 +24,20 @@ searches take an id, an external id or a custom_id, and filters are only those t
 The order of the first page is in labeling/admin_site.py.
 """
 
-from . import batches, documents, money, operations, outgoing, queues, restorations, results, selections, tasks, uploads
+from . import (
+    batches,
+    documents,
+    money,
+    operations,
+    outgoing,
+    people,
+    queues,
+    restorations,
+    results,
+    selections,
+    tasks,
+    uploads,
+)
 
 __all__ = [
     "batches",
@@ -31,6 +45,7 @@ __all__ = [
     "money",
     "operations",
     "outgoing",
+    "people",
     "queues",
     "restorations",
     "results",

@@ -7,6 +7,7 @@ from .listed import ListedModel, TokenCount
 from .money import ModelPrice
 from .operations import Activity, Gate, Heartbeat, LedgerCheck, Setting, Taken
 from .outgoing import Alarm, Notice
+from .people import OneTimePassword, SignInTries
 from .restorations import FoundBatch, Restoration
 from .selections import BulkAct, SelectedDocument, Selection
 from .tallies import AnswerTally, DocumentTally, RequestTally, SpendTally
@@ -37,6 +38,7 @@ __all__ = [
     "ModelPrice",
     "Night",
     "Notice",
+    "OneTimePassword",
     "RefusedRow",
     "Request",
     "RequestTally",
@@ -47,6 +49,7 @@ __all__ = [
     "Selection",
     "SendOrder",
     "Setting",
+    "SignInTries",
     "SpendTally",
     "StrayLine",
     "Taken",

@@ -28,12 +28,14 @@ from labeling.models import (
     ModelPrice,
     Night,
     Notice,
+    OneTimePassword,
     RefusedRow,
     RequestTally,
     Restoration,
     ResultLine,
     SelectedDocument,
     Setting,
+    SignInTries,
     SpendTally,
     StrayLine,
 )
@@ -120,6 +122,10 @@ def make_rows() -> dict[type[Model], Any]:
         ),
         Alarm.objects.create(kind="disk", subject=f"{number}", raised_at=timezone.now(), seen_at=timezone.now()),
         Notice.objects.create(kind="alarm", subject=f"A-{number}", receiver="mailto:1", next_at=timezone.now()),
+        OneTimePassword.objects.create(
+            user=User.objects.create_user(f"new-{number}"), given_by="anna", ends_at=timezone.now()
+        ),
+        SignInTries.objects.create(name=f"{number}", address="127.0.0.1", since=timezone.now()),
         activity.record("tests", "Something was done", "U-1"),
         DocumentTally.objects.latest("pk"),
         AnswerTally.objects.latest("pk"),

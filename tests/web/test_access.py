@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -67,8 +68,15 @@ OPERATOR_PAGES: Kwargs = {
     "version_use": DRAFT,
     "need": NEED,
 }
-ADMIN_PAGES: Kwargs = {}
-ADMIN_COMMANDS: Kwargs = {"choose_zone": {}, "send_test": {}}
+ADMIN_PAGES: Kwargs = {"accounts": {}}
+ADMIN_COMMANDS: Kwargs = {
+    "choose_zone": {},
+    "send_test": {},
+    "account_role": {"pk": 900_001},
+    "account_active": {"pk": 900_001},
+}
+ADMIN_FORMS: Kwargs = {"account_add": {}, "account_password": {"pk": 900_001}}
+"""Commands that answer with a page: what they show is shown once."""
 CAUSE: dict[str, Any] = {"slug": "colors", "reason": FailureReason.NOT_A_LABEL}
 COMMANDS: Kwargs = {
     "pause": {},
@@ -99,12 +107,13 @@ CHOOSING: Kwargs = {"selection_new": {}, "selection_pasted": {}}
 """Commands that change no document: whoever may look may choose what to look at."""
 
 EDITOR_PARTS: Kwargs = {"task_preview": {}, "task_count": {}}
-OPEN = {"theme", "health", "workers_health"}
+OPEN = {"login", "password_change", "theme", "health", "workers_health"}
 
 
 @pytest.fixture
 def house(db: None) -> None:
     """One of everything, with the ids that the addresses above name."""
+    User.objects.create_user("somebody", pk=900_001)
     Night.objects.create(date=DAY, due_at=datetime(2026, 11, 19, tzinfo=UTC))
     version = make_version(make_task(slug="colors"))
     tried = make_upload(make_version(version.task, draft=True), pk=900_002, kind="trial")
@@ -129,6 +138,7 @@ def url(name: str) -> str:
         **ADMIN_PAGES,
         **COMMANDS,
         **ADMIN_COMMANDS,
+        **ADMIN_FORMS,
         **CHOOSING,
         **EDITOR_PARTS,
     }[name]
@@ -136,7 +146,8 @@ def url(name: str) -> str:
 
 
 def test_every_address_is_in_one_of_the_tables_here() -> None:
-    known = {*PAGES, *LIVE, *OPERATOR_PAGES, *ADMIN_PAGES, *COMMANDS, *ADMIN_COMMANDS, *CHOOSING, *EDITOR_PARTS, *OPEN}
+    tables = (PAGES, LIVE, OPERATOR_PAGES, ADMIN_PAGES, COMMANDS, ADMIN_COMMANDS, ADMIN_FORMS, CHOOSING, EDITOR_PARTS)
+    known = {*OPEN}.union(*tables)
     assert {pattern.name for pattern in urlpatterns} == known
 
 
@@ -146,7 +157,7 @@ def test_a_stranger_is_sent_to_sign_in(house: None, client: Client, name: str) -
     assert (response.status_code, response["Location"].partition("?")[0]) == (302, "/login")
 
 
-@pytest.mark.parametrize("name", [*COMMANDS, *ADMIN_COMMANDS, *CHOOSING])
+@pytest.mark.parametrize("name", [*COMMANDS, *ADMIN_COMMANDS, *ADMIN_FORMS, *CHOOSING])
 def test_a_stranger_commands_nothing(house: None, client: Client, name: str) -> None:
     assert client.post(url(name))["Location"].startswith("/login")
 
@@ -188,7 +199,7 @@ def test_an_account_without_a_role_chooses_nothing(house: None, nobody: Client, 
     assert nobody.post(url(name)).status_code == 403
 
 
-@pytest.mark.parametrize("name", [*COMMANDS, *ADMIN_COMMANDS])
+@pytest.mark.parametrize("name", [*COMMANDS, *ADMIN_COMMANDS, *ADMIN_FORMS])
 def test_a_viewer_commands_nothing(house: None, viewer: Client, name: str) -> None:
     assert viewer.post(url(name), {"way": "now", "reason": "because"}).status_code == 403
 
@@ -210,6 +221,12 @@ def test_only_an_admin_may_command_what_is_an_admins(house: None, operator: Clie
     assert operator.post(url(name)).status_code == 403
     response = admin.post(url(name))
     assert (response.status_code, response["Location"].startswith("/login")) == (302, False)
+
+
+@pytest.mark.parametrize("name", ADMIN_FORMS)
+def test_only_an_admin_gets_a_password_to_hand_over(house: None, operator: Client, admin: Client, name: str) -> None:
+    assert operator.post(url(name), {"name": "nora", "role": "viewer"}).status_code == 403
+    assert "shown only now" in admin.post(url(name), {"name": "nora", "role": "viewer"}).content.decode()
 
 
 @pytest.mark.parametrize("name", COMMANDS)
