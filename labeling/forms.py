@@ -107,6 +107,13 @@ class ReasonForm(forms.Form):
     reason = forms.CharField(max_length=200, error_messages={"required": "Say why, in a few words."})
 
 
+class ReleaseForm(forms.Form):
+    """A person lets documents go: the number that he was shown, and that he read what it may cost."""
+
+    documents = forms.IntegerField(min_value=0)
+    risk = forms.BooleanField()
+
+
 class NoteForm(forms.Form):
     note = forms.CharField(required=False, max_length=200)
 

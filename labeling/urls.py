@@ -16,6 +16,7 @@ from labeling.views import (
     house,
     needs,
     night,
+    restored,
     savings,
     selections,
     settings,
@@ -137,5 +138,8 @@ urlpatterns = [
     path("password", sign_in.ChangePassword.as_view(), name="password_change"),
     path("theme", house.theme, name="theme"),
     path("healthz", house.health, name="health"),
+    path("restored/", restored.restored, name="restored"),
+    path("live/restored", restored.restored_live, name="restored_live"),
+    path("restored/settle", restored.restored_settle, name="restored_settle"),
     path("healthz/workers", house.workers_health, name="workers_health"),
 ]

@@ -10,20 +10,21 @@ import hashlib
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import islice
 
 from django.utils import timezone
 
 from labeling import activity, batch_api, custom_ids, faults
+from labeling.after_restore import hindrances, unsettled, waiting
 from labeling.answers import storable
 from labeling.batch_api import ApiError, Fault, MessageBatch
 from labeling.configuration import Configuration, installation
 from labeling.judge import read_line, storable_line
 from labeling.locks import only_one
-from labeling.models import Account, Batch, Document, FoundBatch, Restoration, StrayLine
+from labeling.models import Account, Batch, FoundBatch, Restoration, StrayLine
 from labeling.pipeline.accounts import SANDBOX, account_of_key
-from labeling.states import BatchState, DocumentState, Found, ProcessingStatus
+from labeling.states import BatchState, Found, ProcessingStatus
 from labeling.transitions import restorations
 from labeling.transitions.restorations import Blocked, FoundLine, Seen
 
@@ -39,10 +40,6 @@ _NEVER_SENT = (BatchState.REJECTED, BatchState.ABSENT)
 
 class NotSettled(Exception):
     """It cannot be settled like this; the message is a sentence for a person."""
-
-
-def unsettled() -> Restoration | None:
-    return Restoration.objects.filter(settled_at=None).first()
 
 
 def look_up(settings: Configuration, now: datetime) -> int:
@@ -61,29 +58,6 @@ def look_up(settings: Configuration, now: datetime) -> int:
             return 0
         faults.reach("restored: listed")
         return _take_over_in_order(restoration, mirrors, account)
-
-
-def waiting() -> int:
-    """Leaders that would leave if everything were opened: in no batch that was found, and nobody can say more."""
-    return Document.objects.leaders().filter(state=DocumentState.QUEUED).count()
-
-
-def hindrances(restoration: Restoration, settings: Configuration) -> list[str]:
-    """Why it cannot be settled yet; empty when a person may decide.
-
-    The list is believed when it was read the grace time after the restore: how fast it shows a new batch is not known.
-    """
-    found = []
-    sure_from = restoration.restored_at + timedelta(seconds=settings.doubt_grace_seconds)
-    if restoration.listed_at is None:
-        found.append(f"The API's list of Message Batches was not read yet. {restoration.note}".strip())
-    elif restoration.listed_at < sure_from:
-        found.append(f"The API's list is read once more after {sure_from:%H:%M} UTC, because it may be late.")
-    open_ones = FoundBatch.objects.open().filter(restoration=restoration).count()
-    if open_ones:
-        words = "Message Batch" if open_ones == 1 else "Message Batches"
-        found.append(f"{open_ones} {words} since the backup still run, or their answers are not all stored.")
-    return found
 
 
 def settle(restoration: Restoration, settings: Configuration, *, documents: int, by: object) -> int:

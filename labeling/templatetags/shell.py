@@ -105,6 +105,8 @@ def trouble_link(trouble: Trouble) -> dict[str, str]:
     """Where a person can do something about a trouble."""
     if trouble.subject.startswith("task:"):
         return {"url": reverse("task", args=[trouble.subject.removeprefix("task:")]), "words": "Open task"}
+    if trouble.kind == "paused_by_restore":
+        return {"url": reverse("restored"), "words": "Open restored"}
     kind, _, pk = trouble.subject.partition("-")
     if trouble.kind in ("doubt", "late_twin") and pk.isdecimal():
         return {"url": reverse("doubt", args=[int(pk)]), "words": "Open submission"}

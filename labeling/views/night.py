@@ -15,6 +15,7 @@ from labeling.reports import night as report
 from labeling.reports.brought import brought
 from labeling.reports.lanes import lanes
 from labeling.reports.resuming import resuming
+from labeling.transitions.gates import RESTORE
 from labeling.waking import wake
 
 from .door import WebRequest, command, live_part, page
@@ -94,6 +95,7 @@ def _page(request: WebRequest, row: Night | None, *, is_first: bool = False) -> 
         "saved_by_night": [night.saved_usd for night in house.trend] if house else [],
         "site_zone": settings.time_zone,
         "resuming": resuming(settings, now) if house and house.gates else None,
+        "is_restored": bool(house and any(gate.kind == RESTORE for gate in house.gates)),
     }
     url = reverse("night_live") if is_first or row is None else reverse("night_of_live", args=[row.date])
     phase = "paused" if house and house.gates else "open"

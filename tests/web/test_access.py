@@ -44,9 +44,11 @@ PAGES: Kwargs = {
     "task_labels": {"slug": "colors", "form": "jsonl"},
     "trial": {"slug": "colors", "pk": 900_002},
     "activity": {},
+    "restored": {},
     "settings": {},
 }
 LIVE: Kwargs = {
+    "restored_live": {},
     "night_live": {},
     "night_of_live": {"day": DAY},
     "uploads_live": {},
@@ -70,6 +72,7 @@ OPERATOR_PAGES: Kwargs = {
 }
 ADMIN_PAGES: Kwargs = {"accounts": {}}
 ADMIN_COMMANDS: Kwargs = {
+    "restored_settle": {},
     "choose_zone": {},
     "send_test": {},
     "account_role": {"pk": 900_001},

@@ -2,6 +2,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from labeling import configuration
+from labeling.after_restore import unsettled
 from labeling.management.base import Door
 from labeling.pipeline import restored
 from labeling.waking import wake
@@ -14,7 +15,7 @@ class Command(Door):
         parser.add_argument("documents", type=int, help="how many wait: `status --json` has it as restored.waiting")
 
     def run(self, *, documents: int, **options: Any) -> dict[str, Any]:
-        restoration = restored.unsettled()
+        restoration = unsettled()
         if restoration is None:
             self.say("No restored backup waits to be settled.")
             return {"settled": False, "released": 0}
