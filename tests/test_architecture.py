@@ -44,6 +44,7 @@ STAGES = (
     "poll",
     "prove",
     "recover",
+    "release",
     "restored",
     "send_now",
     "settle",

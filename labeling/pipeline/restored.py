@@ -15,8 +15,8 @@ from itertools import islice
 
 from django.utils import timezone
 
-from labeling import activity, batch_api, custom_ids, faults
-from labeling.after_restore import hindrances, unsettled, waiting
+from labeling import batch_api, custom_ids, faults
+from labeling.after_restore import unsettled
 from labeling.answers import storable
 from labeling.batch_api import ApiError, Fault, MessageBatch
 from labeling.configuration import Configuration, installation
@@ -38,8 +38,8 @@ _IN_THE_AIR = (BatchState.BUILDING, BatchState.SUBMITTING, BatchState.UNKNOWN)
 _NEVER_SENT = (BatchState.REJECTED, BatchState.ABSENT)
 
 
-class NotSettled(Exception):
-    """It cannot be settled like this; the message is a sentence for a person."""
+class _AnotherWorkspace(Exception):
+    """The key in use lists the batches of another workspace."""
 
 
 def look_up(settings: Configuration, now: datetime) -> int:
@@ -53,34 +53,11 @@ def look_up(settings: Configuration, now: datetime) -> int:
         try:
             account = _account()
             mirrors = _list(restoration)
-        except (ApiError, NotSettled) as error:
+        except (ApiError, _AnotherWorkspace) as error:
             Restoration.objects.filter(pk=restoration.pk).update(note=f"The API's list was not read: {error}")
             return 0
         faults.reach("restored: listed")
         return _take_over_in_order(restoration, mirrors, account)
-
-
-def settle(restoration: Restoration, settings: Configuration, *, documents: int, by: object) -> int:
-    """A person decides that what is left may leave; `documents` is the number that he was shown.
-
-    Raises NotSettled with a sentence while batches are not read, when the number is another meanwhile, and for
-    who comes second.
-    """
-    if sentences := hindrances(restoration, settings):
-        raise NotSettled(" ".join(sentences))
-    now_waiting = waiting()
-    if now_waiting != documents:
-        raise NotSettled(f"{now_waiting:,} documents wait by now, not {documents:,}: look again, then settle.")
-    name = str(by.get_username() if hasattr(by, "get_username") else by)
-    if not restorations.settle(restoration, by=name, released=documents, now=timezone.now()):
-        restoration.refresh_from_db()
-        raise NotSettled(f"{restoration.settled_by or 'Somebody'} settled it before.")
-    activity.record(
-        by,
-        f"Settled what was {restoration}: {documents:,} documents that were found in no batch leave again",
-        "restored",
-    )
-    return documents
 
 
 def _account() -> Account:
@@ -88,7 +65,7 @@ def _account() -> Account:
     account = account_of_key()
     last = Batch.objects.exclude(account=None).order_by("-claimed_at").select_related("account").first()
     if last and last.account and last.account_id != account.pk and account.base_url != SANDBOX:
-        raise NotSettled(f"the key in use belongs to {account}, and the backup's batches to {last.account}.")
+        raise _AnotherWorkspace(f"the key in use belongs to {account}, and the backup's batches to {last.account}.")
     return account
 
 

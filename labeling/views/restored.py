@@ -6,7 +6,7 @@ from django.urls import reverse
 from labeling.after_restore import unsettled
 from labeling.forms import ReleaseForm
 from labeling.models import Restoration
-from labeling.pipeline import restored as stage
+from labeling.pipeline.release import NotSettled, settle
 from labeling.reports import restored as report
 from labeling.templatetags.figures import noun
 from labeling.waking import wake
@@ -35,10 +35,8 @@ def restored_settle(request: WebRequest) -> HttpResponseBase:
     if not form.is_valid():
         return _answer(request, "Not settled: say that you have read what it may cost.", failed=True)
     try:
-        released = stage.settle(
-            restoration, settings_of(request), documents=form.cleaned_data["documents"], by=request.user
-        )
-    except stage.NotSettled as refusal:
+        released = settle(restoration, settings_of(request), documents=form.cleaned_data["documents"], by=request.user)
+    except NotSettled as refusal:
         return _answer(request, f"Not settled: {refusal}", failed=True)
     wake()
     return _answer(request, f"Settled: everything leaves again, {noun(released, 'document')} found in no batch too.")

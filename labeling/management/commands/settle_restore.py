@@ -4,7 +4,7 @@ from typing import Any
 from labeling import configuration
 from labeling.after_restore import unsettled
 from labeling.management.base import Door
-from labeling.pipeline import restored
+from labeling.pipeline.release import NotSettled, settle
 from labeling.waking import wake
 
 
@@ -20,8 +20,8 @@ class Command(Door):
             self.say("No restored backup waits to be settled.")
             return {"settled": False, "released": 0}
         try:
-            restored.settle(restoration, configuration.load(), documents=documents, by="settle_restore")
-        except restored.NotSettled as refusal:
+            settle(restoration, configuration.load(), documents=documents, by="settle_restore")
+        except NotSettled as refusal:
             self.say(str(refusal))
             self.exit_code = 1
             return {"settled": False, "released": 0}
