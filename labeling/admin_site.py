@@ -11,12 +11,12 @@ from django.contrib.admin.apps import AdminConfig
 from django.http import HttpRequest
 
 STORY = (
-    ("What is to be done", ("LabelingTask", "LabelingTaskVersion", "Canary")),
+    ("What is to be done", ("LabelingTask", "LabelingTaskVersion", "Canary", "ListedModel", "TokenCount")),
     ("What came in", ("Upload", "RefusedRow", "Document", "DocumentText", "DocumentWords")),
     ("What was sent", ("Night", "Batch", "BatchEvent", "Candidate", "Request", "Account")),
     ("What came back", ("Result", "ResultLine", "StrayLine", "FoundBatch")),
     ("Money", ("ModelPrice", "SpendTally", "AnswerTally")),
-    ("What people chose", ("Selection", "SelectedDocument", "BulkAct")),
+    ("What people chose", ("Trial", "TrialDocument", "SendOrder", "Selection", "SelectedDocument", "BulkAct")),
     (
         "How the house runs",
         (

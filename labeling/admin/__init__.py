@@ -16,6 +16,8 @@ searches take an id, an external id or a custom_id, and filters are only those t
     tasks, uploads, documents, batches, results, money, operations    the rows, in story order
     outgoing   alarms and messages
     people     one-time passwords, tries to sign in
+    leaving    trials and orders to send now
+    listed     models and token counts, as the API said
     settling   what a person decides about an unclear submission
     choosing   which of the checked documents may move
     selections what people chose on the documents page
@@ -27,6 +29,8 @@ The order of the first page is in labeling/admin_site.py.
 from . import (
     batches,
     documents,
+    leaving,
+    listed,
     money,
     operations,
     outgoing,
@@ -42,6 +46,8 @@ from . import (
 __all__ = [
     "batches",
     "documents",
+    "leaving",
+    "listed",
     "money",
     "operations",
     "outgoing",

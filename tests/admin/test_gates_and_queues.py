@@ -25,7 +25,7 @@ def test_an_operator_pauses_everything_and_reads_what_was_claimed_before(operato
     answer = act(operator, [everything()], "pause", reason="the key is being changed")
     gate = everything()
     assert (gate.closed_by, gate.kind, gate.reason) == ("otto", "person", "the key is being changed")
-    assert messages(answer) == [f"Paused everything. Claimed before and may still leave: {batch}, 1 real-time calls."]
+    assert messages(answer) == [f"Paused everything. Claimed before and may still leave: {batch}, 1 real-time call."]
     assert Activity.objects.get().by == "otto"
 
 

@@ -25,6 +25,7 @@ from labeling.models import (
     Gate,
     Heartbeat,
     LedgerCheck,
+    ListedModel,
     ModelPrice,
     Night,
     Notice,
@@ -34,13 +35,18 @@ from labeling.models import (
     Restoration,
     ResultLine,
     SelectedDocument,
+    SendOrder,
     Setting,
     SignInTries,
     SpendTally,
     StrayLine,
+    Taken,
+    TokenCount,
+    Trial,
+    TrialDocument,
 )
 from labeling.pipeline import bulk
-from labeling.states import BatchState, BulkKind, DocumentState, RefusalReason
+from labeling.states import BatchState, BulkKind, DocumentState, RefusalReason, Way
 from labeling.transitions.words import make_all_searchable
 from tests.factories import make_batch, make_document, make_request, make_result, make_upload
 
@@ -84,12 +90,23 @@ def make_rows() -> dict[type[Model], Any]:
     )
     found = restoration.found.create(message_batch_id=f"msgbatch_found_{number}", created_at=timezone.now(), requests=1)
     make_all_searchable()
+    trial = Trial.objects.create(
+        upload=upload, version=upload.version, wanted=1, started_at=timezone.now(), started_by="tests"
+    )
     chosen = bulk.choose([document.pk], by="tests")
     made: tuple[Any, ...] = (
         DocumentWords.objects.get(pk=document.pk),
         chosen,
         SelectedDocument.objects.get(selection=chosen),
         BulkAct.objects.create(selection=chosen, kind=BulkKind.AGAIN, way="now", by="tests"),
+        trial,
+        TrialDocument.objects.create(trial=trial, document=document),
+        SendOrder.objects.create(
+            upload=upload, way=Way.NOW, ordered_at=timezone.now(), ordered_by="tests", leaves_at=timezone.now()
+        ),
+        ListedModel.objects.create(id=f"model-{number}", display_name="A model", seen_at=timezone.now()),
+        TokenCount.objects.create(digest=f"{number:064}", params="{}", asked_at=timezone.now()),
+        Taken.objects.create(key=f"disk--{number}", by="tests"),
         task,
         upload.version,
         Canary.objects.create(version=upload.version, document=document, sent_at=timezone.now()),
