@@ -211,7 +211,7 @@ class TaskForm(forms.Form):
         labels = tuple(Label(row["name"].strip(), row.get("description", "").strip()) for row in rows)
         return Spec(
             kind=kind,
-            instructions=str(found.get("instructions") or ""),
+            instructions=_lines(str(found.get("instructions") or "")),
             labels=labels if kind == Kind.CLASSIFY else (),
             schema=_json_object(str(found.get("schema") or "")) if kind == Kind.EXTRACT else None,
             model=str(found.get("model") or "").replace("\0", "").strip()[:80],
@@ -225,6 +225,9 @@ class TaskForm(forms.Form):
         if slug == "new":
             raise ValidationError("The short name “new” is taken by the page that makes tasks.")
         return slug
+
+    def clean_instructions(self) -> str:
+        return _lines(self.cleaned_data["instructions"])
 
     def clean_schema(self) -> dict[str, Any] | None:
         text = self.cleaned_data["schema"].strip()
@@ -284,6 +287,11 @@ class TaskForm(forms.Form):
 
 
 _REMOVES = re.compile(r"remove:\d{1,6}", re.ASCII)
+
+
+def _lines(text: str) -> str:
+    """Browsers send every line end as CR LF, which would be tokens, and a change, that nobody typed."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _json_object(text: str) -> dict[str, Any] | None:

@@ -83,17 +83,14 @@ def save(task: LabelingTask, spec: Spec, *, name: str, priority: int, based_on: 
 
 
 def discard(task: LabelingTask, *, seen: str, by: Any) -> LabelingTaskVersion:
-    """The draft is gone; one that was tried stays readable, aside. Raises Stale."""
+    """The draft is set aside: still to be read, and to be put in use after all. Raises Stale."""
     with transaction.atomic():
         task = _held(task)
         draft = task.draft
         if draft is None or draft.stamp != seen:
             newest = draft or task.version_in_use
             raise Stale(newest, *_last_act(task, draft))
-        if is_used(draft):
-            _set_aside(draft, by)
-        else:
-            draft.delete()
+        _set_aside(draft, by)
         activity.record(by, f"Discarded the draft {draft}", f"task:{task.slug}")
     return draft
 

@@ -1,6 +1,6 @@
 """What stands beside the editor: the request as it would be sent, about a document that is there."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from labeling.estimating import Evidence
 from labeling.models import Document, DocumentText, LabelingTask, LabelingTaskVersion, TokenCount
@@ -9,6 +9,7 @@ from labeling.prompts import Spec
 from labeling.reports.listed import ModelLook, look
 from labeling.reports.prices import price_book, terms_of
 from labeling.reports.trying import choose
+from labeling.states import Basis
 
 LONGEST_SAMPLE = 20_000
 """Characters of a document that the preview shows."""
@@ -44,9 +45,11 @@ def token_count(digest: str) -> TokenCount | None:
 
 
 def _evidence(task: LabelingTask | None) -> Evidence:
+    """What the answers of the version in use say about words that are being written."""
     if task is None or task.version_in_use_id is None:
         return Evidence()
-    return price_book([task.version_in_use_id]).evidence[task.version_in_use_id]
+    known = price_book([task.version_in_use_id]).evidence[task.version_in_use_id]
+    return Evidence(task=replace(known.version, basis=Basis.TASK, list_usd=None)) if known.version else known
 
 
 def _sample(task: LabelingTask | None, sample_id: int | None, another: bool) -> Sample:

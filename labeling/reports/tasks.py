@@ -1,23 +1,35 @@
 """Labeling tasks with what happened under them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
 
-from django.db.models import Count, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 from django.utils import timezone
 
-from labeling import counts
+from labeling import differences, waiting
+from labeling.configuration import Configuration
 from labeling.estimating import Span
-from labeling.models import DocumentTally, LabelingTask, LabelingTaskVersion, ModelPrice, SpendTally
+from labeling.models import DocumentTally, Gate, LabelingTask, LabelingTaskVersion, ModelPrice, SpendTally, Upload
+from labeling.reports import gold
+from labeling.reports.trying import Score
 from labeling.reports.versions import what_waits
-from labeling.states import DocumentState
+from labeling.states import DocumentState, UploadKind
+from labeling.waiting import Waiting
+
+MOST_VERSIONS = 30
 
 
 @dataclass(frozen=True, slots=True)
 class TaskLine:
     task: LabelingTask
     versions: int
+    draft: LabelingTaskVersion | None
+    gate: Gate | None
     states: dict[str, int]
+    waiting: Sequence[Waiting]
+    score: Score | None
 
     @property
     def documents(self) -> int:
@@ -26,10 +38,17 @@ class TaskLine:
 
 @dataclass(frozen=True, slots=True)
 class VersionLine:
+    """One version: `tried` documents of trials apart from the others, money in USD, what changed in words."""
+
     version: LabelingTaskVersion
     documents: int
+    tried: int
     results: int
     usable: int
+    paid: Decimal
+    unpriced: int
+    score: Score | None
+    changed: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,51 +56,114 @@ class TaskView:
     task: LabelingTask
     states: dict[DocumentState, int]
     versions: Sequence[VersionLine]
-    price: ModelPrice | None
+    all_versions: int
     waiting_on_old: int
     is_moving: bool
     move_price: Span | None
     """About what those that wait with earlier versions would cost with the one in use."""
 
 
-def task_lines() -> list[TaskLine]:
-    tasks = LabelingTask.objects.select_related("version_in_use").annotate(n=Count("versions")).order_by("name")
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a version says otherwise than the one it is compared with."""
+
+    against: LabelingTaskVersion
+    lines: Sequence[differences.Line] = field(default_factory=list)
+
+
+def task_lines(settings: Configuration) -> list[TaskLine]:
+    tasks = list(
+        LabelingTask.objects.select_related("version_in_use", "gate").annotate(n=Count("versions")).order_by("name")
+    )
     by_task: dict[int, dict[str, int]] = {}
-    sums = DocumentTally.objects.order_by().values_list("version__task_id", "state").annotate(n=Sum("documents"))
+    sums = _without_trials().order_by().values_list("version__task_id", "state").annotate(n=Sum("documents"))
     for task_id, state, n in sums:
         by_task.setdefault(task_id, {})[state] = int(n)
-    return [TaskLine(task, task.n, by_task.get(task.pk, {})) for task in tasks]
+    drafts = {
+        draft.task_id: draft for draft in LabelingTaskVersion.objects.filter(first_in_use_at=None, set_aside_at=None)
+    }
+    waits, scores = waiting.of_tasks(settings), gold.scores_in_use(tasks)
+    return [
+        TaskLine(
+            task,
+            task.n,
+            drafts.get(task.pk),
+            getattr(task, "gate", None),
+            by_task.get(task.pk, {}),
+            waits.get(task.pk, []),
+            scores.get(task.pk),
+        )
+        for task in tasks
+    ]
 
 
 def task_view(task: LabelingTask) -> TaskView:
-    documents: dict[int, int] = {}
-    tallies = DocumentTally.objects.filter(version__task=task).order_by().values_list("version_id")
-    for version_id, n in tallies.annotate(n=Sum("documents")):
-        documents[version_id] = documents.get(version_id, 0) + int(n)
-    answers = {
-        version_id: (int(results), int(usable))
-        for version_id, results, usable in SpendTally.objects.filter(version__task=task)
+    documents, tried = _documents(task), _documents(task, trials=True)
+    money: dict[int, Any] = {
+        row["version_id"]: dict(row)
+        for row in SpendTally.objects.filter(version__task=task)
         .order_by()
-        .values_list("version_id")
-        .annotate(results=Sum("results"), usable=Sum("usable"))
+        .values("version_id")
+        .annotate(n=Sum("results"), good=Sum("usable"), paid=Sum("paid_usd"), no_price=Sum("unpriced"))
     }
-    versions = task.versions.select_related("created_by").order_by("-number")[:50]
+    all_versions = task.versions.select_related("created_by").order_by("-number")
+    versions = list(all_versions[: MOST_VERSIONS + 1])
+    scores = gold.scores(task)
     in_use = task.version_in_use
     waits = what_waits(in_use) if in_use else None
+    lines = []
+    for version, before in zip(versions, [*versions[1:], None], strict=True):
+        spent = money.get(version.pk, {})
+        lines.append(
+            VersionLine(
+                version,
+                documents.get(version.pk, 0),
+                tried.get(version.pk, 0),
+                int(spent.get("n") or 0),
+                int(spent.get("good") or 0),
+                spent.get("paid") or Decimal(0),
+                int(spent.get("no_price") or 0),
+                scores.get(version.pk),
+                differences.in_words(before.spec, version.spec) if before else "",
+            )
+        )
+    sums = dict(_without_trials(task).order_by().values_list("state").annotate(n=Sum("documents")))
     return TaskView(
         task=task,
-        states=counts.documents_by_state(task_id=task.pk),
-        versions=[
-            VersionLine(version, documents.get(version.pk, 0), *answers.get(version.pk, (0, 0))) for version in versions
-        ],
-        price=price_in_effect(in_use.model) if in_use else None,
+        states={state: int(sums.get(state, 0)) for state in DocumentState},
+        versions=lines[:MOST_VERSIONS],
+        all_versions=task.versions.count(),
         waiting_on_old=waits.documents if waits else 0,
         is_moving=task.versions.filter(moves_to__isnull=False).exists(),
-        move_price=waits.price_after if waits else None,
+        move_price=waits.price_after if waits and waits.documents else None,
     )
+
+
+def change(version: LabelingTaskVersion, against: LabelingTaskVersion | None = None) -> Change | None:
+    """Against the version that is named, else the one in use, else the one before; None where there is none."""
+    others = LabelingTaskVersion.objects.filter(task=version.task_id).exclude(pk=version.pk)
+    if against is None and version.first_in_use_at is None:
+        against = version.task.version_in_use
+    against = against or others.filter(number__lt=version.number).order_by("-number").first()
+    if against is None:
+        return None
+    return Change(against, differences.compare(against.spec, version.spec))
 
 
 def price_in_effect(model: str) -> ModelPrice | None:
     """Today's price of the model's first tier."""
     prices = ModelPrice.objects.filter(model=model, above_prompt_tokens=0, effective_from__lte=timezone.now().date())
     return prices.order_by("-effective_from").first()
+
+
+def _documents(task: LabelingTask, *, trials: bool = False) -> dict[int, int]:
+    tallies = DocumentTally.objects.filter(version__task=task) if trials else _without_trials(task)
+    if trials:
+        tallies = tallies.filter(upload__in=Upload.objects.filter(kind=UploadKind.TRIAL).values("pk"))
+    return {pk: int(n) for pk, n in tallies.order_by().values_list("version_id").annotate(n=Sum("documents"))}
+
+
+def _without_trials(task: LabelingTask | None = None) -> QuerySet[DocumentTally]:
+    """What was only tried is there already under another version."""
+    tallies = DocumentTally.objects.filter(~Q(upload__in=Upload.objects.filter(kind=UploadKind.TRIAL).values("pk")))
+    return tallies.filter(version__task=task) if task else tallies

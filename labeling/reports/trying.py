@@ -16,7 +16,7 @@ from labeling.reports.excerpts import ERASED, Excerpt, excerpts
 from labeling.reports.prices import price_book
 from labeling.states import DocumentState, FailureReason, Kind, UploadKind, UploadState, Way
 
-TEXT_SHOWN = 400
+TEXT_SHOWN = 240
 """Characters of a text that stand beside its answer."""
 
 _SPARE = 4
@@ -206,9 +206,10 @@ def tried(upload: Upload) -> Tried:
     lines = [
         _line(document, texts.get(document.pk, ERASED), ids, originals, upload.version.kind) for document in documents
     ]
+    is_done = not any(document.state in (DocumentState.QUEUED, DocumentState.BATCHED) for document in documents)
     return Tried(
         upload,
-        lines,
+        sorted(lines, key=_telling) if is_done else lines,
         (money["paid"] or Decimal(0)) if money["priced"] == money["all"] else None,
         sum(money[name] or 0 for name in ("fresh", "read", "short", "long")),
         money["output"] or 0,
@@ -227,6 +228,11 @@ def _line(document: Document, excerpt: Excerpt, ids: Sequence[int], originals: d
     original = originals.get(ids[document.row_number - 1]) if document.row_number <= len(ids) else None
     now = _answer(original) if original else Answer(None)
     return Line(document, excerpt, original.pk if original else None, now, _answer(document), kind == Kind.CLASSIFY)
+
+
+def _telling(line: Line) -> int:
+    """What differs stands first, then what is wrong."""
+    return 0 if line.differs else 1 if line.tried.label is None or line.is_right is False else 2
 
 
 def _answer(document: Document) -> Answer:

@@ -12,8 +12,8 @@ from labeling import prompts
 from labeling.forms import ReasonForm
 from labeling.models import LabelingTask, LabelingTaskVersion
 from labeling.pipeline import pausing
+from labeling.reports import listed, trying
 from labeling.reports import tasks as report
-from labeling.reports import trying
 from labeling.reports.resuming import resuming
 from labeling.waking import wake
 
@@ -24,7 +24,7 @@ from .reader import settings_of
 
 @page()
 def tasks(request: WebRequest) -> HttpResponseBase:
-    return render(request, "tasks/list.html", {"lines": report.task_lines()})
+    return render(request, "tasks/list.html", {"lines": report.task_lines(settings_of(request))})
 
 
 @page()
@@ -36,6 +36,8 @@ def task(request: WebRequest, slug: str) -> HttpResponseBase:
         "task": found,
         "seen": report.task_view(found),
         "version": version,
+        "change": report.change(version, _compared(found, request.GET.get("with"))) if version else None,
+        "model": listed.look(version.model) if version else None,
         "draft": found.draft,
         "offer": trying.offer(version) if version else None,
         "trials": trying.trials_of(found),
@@ -77,11 +79,15 @@ def _url(slug: str) -> str:
     return reverse("task", args=[slug])
 
 
+def _compared(task: LabelingTask, number: str | None) -> LabelingTaskVersion | None:
+    return _version(task, number) if number else None
+
+
 def _version(task: LabelingTask, number: str | None) -> LabelingTaskVersion | None:
     """The version that the address names, else the one in use."""
     if number is None:
         return task.version_in_use
-    if not number.isdecimal():
+    if not (number.isascii() and number.isdecimal()):
         raise Http404(f"There is no version {number}.")
     return get_object_or_404(task.versions, number=int(number))
 

@@ -54,7 +54,7 @@ def version_discard(request: WebRequest, slug: str, number: int) -> HttpResponse
         drafts.discard(version.task, seen=request.POST.get("seen", ""), by=request.user)
     except Stale as stale:
         return leave(request, f"Not discarded: {who_was_first(stale)}", to=to, failed=True)
-    return leave(request, f"The draft v{number} is discarded.", to=to)
+    return leave(request, f"The draft v{number} is set aside; its page keeps its words.", to=to)
 
 
 @command()

@@ -123,13 +123,16 @@ def test_putting_words_in_use_that_were_saved_over_meanwhile_is_refused() -> Non
     assert LabelingTask.objects.get().version_in_use == first
 
 
-def test_a_discarded_draft_is_gone() -> None:
+def test_a_discarded_draft_is_set_aside_and_can_be_put_in_use_after_all() -> None:
     first = a_version()
     draft = saved(first.task).version
     drafts.discard(first.task, seen=draft.stamp, by="ada")
-    assert list(LabelingTaskVersion.objects.values_list("number", flat=True)) == [1]
+    assert LabelingTask.objects.get().draft is None
     with pytest.raises(Stale):
         drafts.discard(first.task, seen=draft.stamp, by="ada")
+    put(draft)
+    draft.refresh_from_db()
+    assert (LabelingTask.objects.get().version_in_use, draft.set_aside_at) == (draft, None)
 
 
 def test_load_tasks_puts_in_use_at_once_and_takes_the_draft_that_says_the_same() -> None:

@@ -118,8 +118,9 @@ def test_a_stale_put_in_use_is_refused_with_who_was_first(operator: Client, admi
 def test_a_draft_can_be_discarded(operator: Client, task: LabelingTask) -> None:
     save(operator)
     operator.post("/tasks/colors/versions/2/discard", {"seen": "2.1"})
-    assert task.versions.count() == 1
+    assert LabelingTask.objects.get().draft is None
     assert "There is a draft" not in see(operator, "/tasks/colors/")
+    assert "Draft, set aside" in see(operator, "/tasks/colors/?version=2")
 
 
 def test_a_draft_that_changed_meanwhile_is_not_discarded(operator: Client, admin: Client, task: LabelingTask) -> None:

@@ -53,6 +53,14 @@ def test_nothing_is_judged_before_it_is_saved(operator: Client) -> None:
     assert "Not saved" not in words(response.content)
 
 
+def test_line_ends_of_a_browser_are_no_change(operator: Client, task: LabelingTask) -> None:
+    typed = {**TASK, "instructions": "One.\r\nTwo.", "based_on": "1.1"}
+    operator.post("/tasks/colors/edit/", typed)
+    assert LabelingTask.objects.get().draft.instructions == "One.\nTwo."  # type: ignore[union-attr]
+    operator.post("/tasks/colors/edit/", {**typed, "based_on": "2.1"})
+    assert LabelingTask.objects.get().draft.revision == 1  # type: ignore[union-attr]
+
+
 def test_the_preview_shows_the_request_about_a_document_of_the_task(operator: Client, task: LabelingTask) -> None:
     document = make_document(make_upload(task.versions.get()), text="where is my <b>card</b>")
     html = operator.post("/tasks/new/preview", {**TASK, "task": "colors"}).content.decode()

@@ -4,6 +4,7 @@ import pytest
 from django.test import Client
 
 from labeling.models import LabelingTask
+from tests.factories import make_document, make_request, make_result, make_upload
 from tests.web.reading import see, words
 
 TASK = {
@@ -79,3 +80,38 @@ def test_a_schema_that_is_nested_without_end_is_refused_in_words(operator: Clien
         assert (response.status_code, LabelingTask.objects.count()) == (422, 0)
     deep = '{"type":"object","properties":{"a":' * 300 + '{"type":"string"}' + "}}" * 300
     assert operator.post("/tasks/new/", {**TASK, "kind": "extract", "schema": deep}).status_code in (302, 422)
+
+
+def test_the_list_says_where_each_task_stands(operator: Client, viewer: Client) -> None:
+    operator.post("/tasks/new/", TASK)
+    assert "No documents yet" in see(viewer, "/tasks/")
+    task = LabelingTask.objects.get()
+    make_document(make_upload(task.versions.get()))
+    assert "1 waits" in see(viewer, "/tasks/")
+    operator.post("/tasks/colors/pause", {"reason": "we look at it"})
+    assert "Held by operator-person" in see(viewer, "/tasks/")
+
+
+def test_a_version_says_what_it_changed_and_what_it_brought(operator: Client, viewer: Client) -> None:
+    operator.post("/tasks/new/", TASK)
+    operator.post("/tasks/colors/edit/", {**TASK, "instructions": "Say the color.", "based_on": "1.1"})
+    first, draft = LabelingTask.objects.get().versions.order_by("number")
+    upload = make_upload(first, inspection={"gold_column": "gold"})
+    make_result(make_request(make_document(upload, gold_label="RED")), answer="red")
+    make_document(make_upload(draft, kind="trial"))
+    seen = see(viewer, "/tasks/colors/?version=2")
+    assert "What v2 says otherwise than v1" in seen
+    assert "0 + 1 tried" in seen
+    assert "20.7 to 100.0 % of 1" in seen
+    html = viewer.get("/tasks/colors/?version=2").content.decode()
+    assert "<ins>Say the color.</ins>" in html
+    assert "<del>Name the color.</del>" in html
+    assert "Both say the same." not in see(viewer, "/tasks/colors/?version=1&with=2")
+
+
+def test_documents_of_trials_are_not_counted_among_those_of_the_task(operator: Client, viewer: Client) -> None:
+    operator.post("/tasks/new/", TASK)
+    version = LabelingTask.objects.get().versions.get()
+    make_document(make_upload(version))
+    make_document(make_upload(version, kind="trial"))
+    assert "Waiting 1" in see(viewer, "/tasks/colors/")
