@@ -26,6 +26,7 @@ STORY = (
             "Heartbeat",
             "LedgerCheck",
             "Taken",
+            "Tryout",
             "Activity",
             "Alarm",
             "Notice",

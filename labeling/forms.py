@@ -114,6 +114,19 @@ class ReleaseForm(forms.Form):
     risk = forms.BooleanField()
 
 
+class MaxTokensForm(forms.Form):
+    max_tokens = forms.IntegerField(
+        min_value=1,
+        max_value=1_000_000,
+        error_messages={
+            "required": "give the number of tokens.",
+            "invalid": "max_tokens is a whole number.",
+            "min_value": "max_tokens is at least 1.",
+            "max_value": "max_tokens is at most 1,000,000.",
+        },
+    )
+
+
 class NoteForm(forms.Form):
     note = forms.CharField(required=False, max_length=200)
 

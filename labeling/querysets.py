@@ -74,6 +74,10 @@ class DocumentQuerySet(models.QuerySet["Document"]):
         """Failed and not closed. What failed while a draft was tried is shown where it was tried."""
         return self.filter(state=DocumentState.FAILED, closed_at__isnull=True, upload__kind=UploadKind.FILE)
 
+    def go_again(self, now: datetime) -> "DocumentQuerySet":
+        """Queued, and sent again by themselves when their back-off is over."""
+        return self.waiting().filter(not_before__gt=now, way__in=(Way.NOW, Way.URGENT))
+
 
 class UploadQuerySet(models.QuerySet["Upload"]):
     def held(self) -> "UploadQuerySet":

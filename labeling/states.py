@@ -227,6 +227,7 @@ class FailureReason(Word):
     POISON = "poison", "It ended its worker again and again and was set aside."
     CONFIGURATION = "configuration", "The model or the account is not set up for it. Correct that, then send it again."
     UNKNOWN_OUTCOME = "unknown_outcome", "The API answered in a way that Nightshift does not know yet."
+    STOPPED = "stopped", "A person stopped it from going again by itself. Send it again when the trouble is over."
 
 
 class BulkKind(Word):

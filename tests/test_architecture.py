@@ -36,6 +36,7 @@ STAGES = (
     "cancel",
     "canary",
     "counting",
+    "decide",
     "doubt",
     "hold",
     "ingest",

@@ -10,7 +10,18 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from labeling.configuration import Configuration, fixed_by_environment, variable
-from labeling.models import Activity, DocumentTally, Gate, Heartbeat, LedgerCheck, RequestTally, Setting, Taken, Upload
+from labeling.models import (
+    Activity,
+    DocumentTally,
+    Gate,
+    Heartbeat,
+    LedgerCheck,
+    RequestTally,
+    Setting,
+    Taken,
+    Tryout,
+    Upload,
+)
 from labeling.pipeline import pausing
 
 from .base import LookAdmin, confirmed, link
@@ -137,6 +148,12 @@ class ActivityAdmin(LookAdmin):
 class TakenAdmin(LookAdmin):
     list_display = ("key", "by", "note", "at")
     ordering = ("key",)
+
+
+@admin.register(Tryout)
+class TryoutAdmin(LookAdmin):
+    list_display = ("task", "reason", "version", "started_at", "started_by")
+    list_select_related = ("task", "version__task")
 
 
 @admin.register(LedgerCheck)

@@ -1,6 +1,7 @@
 """The rows of Nightshift, a file for each part of the story."""
 
 from .batches import Account, Batch, BatchEvent, Candidate, Night, Request, Result, ResultLine, StrayLine
+from .decisions import Tryout
 from .documents import Document, DocumentText, DocumentWords
 from .leaving import SendOrder, Trial, TrialDocument
 from .listed import ListedModel, TokenCount
@@ -56,5 +57,6 @@ __all__ = [
     "TokenCount",
     "Trial",
     "TrialDocument",
+    "Tryout",
     "Upload",
 ]

@@ -87,6 +87,22 @@ class Document(models.Model):
                 & (Q(leader__isnull=False) | Q(not_before__isnull=False) | Q(queued_at__isnull=False, way="tonight")),
             ),
             models.Index(fields=("failure_reason", "id"), name="document_failed", condition=Q(state="failed")),
+            models.Index(
+                fields=("version", "failure_reason", "-id"),
+                include=("leader", "upload", "encoded_bytes"),
+                name="document_undecided",
+                condition=Q(state="failed", closed_at__isnull=True),
+            ),
+            models.Index(
+                fields=("-closed_at", "-id"),
+                name="document_closed",
+                condition=Q(state="failed", closed_at__isnull=False),
+            ),
+            models.Index(
+                fields=("not_before",),
+                name="document_going_again",
+                condition=Q(state="queued", not_before__isnull=False),
+            ),
             models.Index(fields=("leader",), name="document_copies", condition=Q(leader__isnull=False)),
             models.Index(
                 fields=("id",), name="document_waiting_copies", condition=Q(leader__isnull=False, state="queued")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from labeling.states import FailureReason, Outcome
 
-from .failures import TITLES
+from .advice import ADVICE
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Brought:
 
 _BY_ITSELF = {
     Outcome.EXPIRED: ("exp", "Ran out of time after 24 hours, not charged"),
-    Outcome.ERRORED: ("err", "Trouble at the API, not charged"),
+    Outcome.ERRORED: ("wait", "Trouble at the API, not charged"),
     Outcome.CANCELED: ("can", "Canceled before it was processed, not charged"),
 }
 
@@ -35,5 +35,5 @@ def _line(reason: str, requests: int) -> Brought:
     if reason in _BY_ITSELF:
         glyph, words = _BY_ITSELF[Outcome(reason)]
         return Brought(reason, glyph, words, requests, needs_a_person=False)
-    words = TITLES[FailureReason(reason)] if reason in set(FailureReason) else reason
+    words = ADVICE[FailureReason(reason)].title if reason in set(FailureReason) else reason
     return Brought(reason, "err", words, requests, needs_a_person=True)

@@ -1,56 +1,74 @@
-"""Decisions: one per cause, a labeling task together with the reason why its documents failed."""
+"""Open failures by cause: a labeling task together with the reason why its documents failed. A cause is a decision."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
-from django.db.models import Count, Min, Q, Sum, Window
-from django.db.models.functions import RowNumber
+from django.db import connection
+from django.db.models import Count, Q, Sum
 
 from labeling.estimating import Estimate, Load
-from labeling.models import Document, DocumentTally, LabelingTask, Result
+from labeling.models import Document, LabelingTask, LabelingTaskVersion, Request, Result
 from labeling.querysets import DocumentQuerySet
-from labeling.states import DocumentState, FailureReason, Way
+from labeling.states import FailureReason
 
+from .advice import ADVICE, Advice
 from .excerpts import ERASED, Excerpt, excerpts
 from .prices import price_book
 
 EXAMPLES = 3
 EXCERPT = 140
 
-TITLES = {
-    FailureReason.INVALID_REQUEST: "The API refused the request",
-    FailureReason.CUT_OFF: "The answer was cut off",
-    FailureReason.REFUSED: "The model declined to answer",
-    FailureReason.NOT_A_LABEL: "The answer is not one of the labels",
-    FailureReason.INVALID_ANSWER: "The answer does not fit the schema",
-    FailureReason.CONTEXT_EXCEEDED: "The text is too long for the model",
-    FailureReason.MISSING: "No result line came back",
-    FailureReason.UNCLEAR: "No clear answer, may have been paid",
-    FailureReason.TOO_MANY_ATTEMPTS: "Failed as often as allowed",
-    FailureReason.POISON: "It ended its worker and was set aside",
-    FailureReason.CONFIGURATION: "The model or the account is not set up for it",
-    FailureReason.UNKNOWN_OUTCOME: "The API answered in an unknown way",
-}
+_NEWEST_OF_EACH = """
+    SELECT newest.id FROM unnest(%s::bigint[], %s::text[]) AS cause(version_id, reason)
+    CROSS JOIN LATERAL (
+        SELECT id FROM labeling_document d
+        WHERE d.version_id = cause.version_id AND d.failure_reason = cause.reason AND d.state = 'failed'
+            AND d.closed_at IS NULL AND d.upload_id NOT IN (SELECT id FROM labeling_upload WHERE kind <> 'file')
+        ORDER BY id DESC LIMIT %s
+    ) newest
+"""
 
-_PAYS_AGAIN = frozenset({FailureReason.CUT_OFF, FailureReason.NOT_A_LABEL, FailureReason.INVALID_ANSWER})
-"""The same request most likely brings the same answer, and it is paid for again."""
+_CAUSES = """
+    WITH RECURSIVE pair AS (
+        (SELECT version_id, failure_reason FROM labeling_document
+            WHERE state = 'failed' AND closed_at IS NULL
+                AND upload_id NOT IN (SELECT id FROM labeling_upload WHERE kind <> 'file')
+            ORDER BY version_id, failure_reason LIMIT 1)
+        UNION ALL
+        SELECT following.version_id, following.failure_reason FROM pair CROSS JOIN LATERAL (
+            SELECT version_id, failure_reason FROM labeling_document
+            WHERE state = 'failed' AND closed_at IS NULL
+                AND upload_id NOT IN (SELECT id FROM labeling_upload WHERE kind <> 'file')
+                AND (version_id, failure_reason) > (pair.version_id, pair.failure_reason)
+            ORDER BY version_id, failure_reason LIMIT 1
+        ) following
+    )
+    SELECT count(DISTINCT (v.task_id, pair.failure_reason))
+    FROM pair JOIN labeling_labelingtaskversion v ON v.id = pair.version_id
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
+    """`versions` are those under which its documents failed, the newest last."""
+
     task: LabelingTask
     reason: FailureReason
     documents: int
     load: Load
+    versions: Sequence[int]
+
+    @property
+    def advice(self) -> Advice:
+        return ADVICE[self.reason]
 
     @property
     def title(self) -> str:
-        return TITLES[self.reason]
+        return self.advice.title
 
     @property
     def glyph(self) -> str:
-        return "late" if self.reason in _PAYS_AGAIN or self.reason is FailureReason.UNCLEAR else "err"
+        return self.advice.glyph
 
     @property
     def key(self) -> str:
@@ -64,94 +82,74 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class Example:
+    """A failed document with what came back for it last: the API's word, and the answer or message."""
+
     document: Document
     excerpt: Excerpt
-    answer: str
-    error_type: str
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    cause: Cause
-    examples: Sequence[Example]
-    estimate: Estimate | None
-    """With the version in use, which is what is sent again; None without one."""
+    request: Request | None
+    result: Result | None
 
     @property
-    def pays_again(self) -> bool:
-        return self.cause.reason in _PAYS_AGAIN
+    def word(self) -> str:
+        """The API's type: of an error its type, of an answer its stop reason where that says something."""
+        if self.result is None:
+            return self.request.outcome if self.request else ""
+        if self.result.error_type:
+            return self.result.error_type
+        return self.result.stop_reason if self.result.stop_reason not in ("", "end_turn") else ""
 
     @property
-    def may_have_been_paid(self) -> bool:
-        return self.cause.reason in (FailureReason.UNCLEAR, FailureReason.MISSING)
-
-
-@dataclass(frozen=True, slots=True)
-class GoingAgain:
-    """What Nightshift sends again by itself after a wait."""
-
-    documents: int
-    first_at: datetime | None
+    def said(self) -> str:
+        return self.result.answer[:EXCERPT] if self.result else ""
 
 
 def open_causes() -> list[Cause]:
-    """The largest first. The failed documents have an index of their own, so this costs what the failures cost."""
+    """The most documents first; read out of an index that has the open failures only."""
     groups = list(
         Document.objects.need_a_person()
         .order_by()
-        .values_list("version__task_id", "failure_reason")
+        .values_list("version_id", "failure_reason")
         .annotate(
             n=Count("id"),
             to_pay=Count("id", filter=Q(leader=None)),
             size=Sum("encoded_bytes", filter=Q(leader=None), default=0),
         )
     )
-    tasks = LabelingTask.objects.in_bulk({task_id for task_id, *_ in groups}) if groups else {}
-    causes = [
-        Cause(tasks[task_id], FailureReason(reason), n, Load(to_pay, size))
-        for task_id, reason, n, to_pay, size in groups
-    ]
-    return sorted(causes, key=lambda cause: (-cause.documents, cause.task.name, cause.reason))
+    versions = LabelingTaskVersion.objects.select_related("task").in_bulk({pk for pk, *_ in groups}) if groups else {}
+    found: dict[tuple[int, str], Cause] = {}
+    for version_id, reason, n, to_pay, size in sorted(groups):
+        task = versions[version_id].task
+        other = found.get((task.pk, reason))
+        found[task.pk, reason] = Cause(
+            task,
+            FailureReason(reason),
+            n + (other.documents if other else 0),
+            Load(to_pay, size) + (other.load if other else Load(0, 0)),
+            [*(other.versions if other else ()), version_id],
+        )
+    return sorted(found.values(), key=lambda cause: (-cause.documents, cause.task.name, cause.reason))
 
 
-def decisions() -> list[Decision]:
-    causes = open_causes()
-    examples = _examples(causes)
-    prices = _prices(causes)
-    return [Decision(cause, examples[cause.key], prices.get(cause.key)) for cause in causes]
+def count_causes() -> int:
+    """How many decisions are open, by hopping through the index from one cause to the next."""
+    with connection.cursor() as cursor:
+        cursor.execute(_CAUSES)
+        return int(cursor.fetchone()[0])
+
+
+def cause_of(task: LabelingTask, reason: FailureReason) -> Cause | None:
+    """None where nothing of it is open any more."""
+    return next((cause for cause in open_causes() if (cause.task, cause.reason) == (task, reason)), None)
 
 
 def documents_of(task: LabelingTask, reason: FailureReason) -> DocumentQuerySet:
     """The open failures of one cause."""
-    return Document.objects.need_a_person().filter(version__task=task, failure_reason=reason)
+    return Document.objects.need_a_person().filter(version__in=task.versions.all(), failure_reason=reason)
 
 
-def going_again(now: datetime) -> GoingAgain:
-    """Queued documents with a time before which they do not go; only those that leave by themselves soon."""
-    versions = (
-        DocumentTally.objects.filter(state=DocumentState.QUEUED, way__in=(Way.NOW, Way.URGENT))
-        .order_by()
-        .values("version_id")
-        .annotate(n=Sum("documents"))
-        .filter(n__gt=0)
-        .values_list("version_id", flat=True)
-    )
-    sums = (
-        Document.objects.waiting()
-        .filter(version__in=list(versions), way__in=(Way.NOW, Way.URGENT), not_before__gt=now)
-        .aggregate(n=Count("id"), at=Min("not_before"))
-    )
-    return GoingAgain(sums["n"], sums["at"])
-
-
-def closed_failures(limit: int) -> list[Document]:
-    """The newest failures that a person closed."""
-    closed = Document.objects.filter(state=DocumentState.FAILED, closed_at__isnull=False)
-    return list(closed.select_related("version__task").order_by("-id")[:limit])
-
-
-def _prices(causes: Sequence[Cause]) -> dict[str, Estimate]:
-    """By the key of the cause."""
+def prices_of(causes: Iterable[Cause]) -> dict[str, Estimate]:
+    """By the key of the cause, with the version in use; a task without one has no price."""
+    causes = list(causes)
     in_use = {cause.key: cause.task.version_in_use_id for cause in causes if cause.task.version_in_use_id}
     book = price_book(in_use.values()) if in_use else None
     return {
@@ -161,34 +159,36 @@ def _prices(causes: Sequence[Cause]) -> dict[str, Estimate]:
     }
 
 
-def _examples(causes: Sequence[Cause]) -> dict[str, list[Example]]:
-    """The newest three of each cause, then everything about them at once."""
-    place = Window(RowNumber(), partition_by=("version__task_id", "failure_reason"), order_by="-id")
-    newest = (
-        Document.objects.need_a_person().select_related("version").annotate(place=place).filter(place__lte=EXAMPLES)
-    )
-    by_cause: dict[tuple[int, str], list[Document]] = {}
-    for document in newest if causes else ():
-        by_cause.setdefault((document.version.task_id, document.failure_reason), []).append(document)
-    ids = [document.pk for documents in by_cause.values() for document in documents]
-    texts = excerpts(ids, EXCERPT)
-    last = _last_results(ids)
-    return {
-        cause.key: [_example(d, texts, last) for d in by_cause.get((cause.task.pk, cause.reason), ())]
-        for cause in causes
+def examples_of(causes: Sequence[Cause]) -> dict[str, list[Example]]:
+    """The newest three of each cause, by its key; a fixed number of queries."""
+    pairs = [(version, cause.reason) for cause in causes for version in cause.versions]
+    if not pairs:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(_NEWEST_OF_EACH, [[v for v, _ in pairs], [str(r) for _, r in pairs], EXAMPLES])
+        ids = [row[0] for row in cursor.fetchall()]
+    documents = Document.objects.filter(pk__in=ids).select_related("version").order_by("-pk")
+    key_of = {(version, cause.reason): cause.key for cause in causes for version in cause.versions}
+    found: dict[str, list[Document]] = {cause.key: [] for cause in causes}
+    for document in documents:
+        of_cause = found[key_of[document.version_id, FailureReason(document.failure_reason)]]
+        if len(of_cause) < EXAMPLES:
+            of_cause.append(document)
+    shown = {e.document.pk: e for e in examples([d for of_cause in found.values() for d in of_cause])}
+    return {key: [shown[document.pk] for document in of_cause] for key, of_cause in found.items()}
+
+
+def examples(documents: Sequence[Document]) -> list[Example]:
+    """With their texts and what came back last; a copy shows what came back for its leader."""
+    texts = excerpts([document.pk for document in documents], EXCERPT)
+    sent_ids = {document.leader_id or document.pk for document in documents}
+    requests = {
+        request.document_id: request for request in Request.objects.filter(document__in=sent_ids).order_by("pk")
     }
-
-
-def _last_results(document_ids: Sequence[int]) -> dict[int, Result]:
-    results = Result.objects.filter(request__document__in=document_ids).select_related("request").order_by("request_id")
-    return {result.request.document_id: result for result in results}
-
-
-def _example(document: Document, texts: dict[int, Excerpt], last: dict[int, Result]) -> Example:
-    result = last.get(document.leader_id or document.pk)
-    return Example(
-        document,
-        texts.get(document.pk, ERASED),
-        result.answer[:EXCERPT] if result else "",
-        result.error_type if result else "",
-    )
+    results = Result.objects.in_bulk([request.pk for request in requests.values()])
+    found = []
+    for document in documents:
+        request = requests.get(document.leader_id or document.pk)
+        result = results.get(request.pk) if request else None
+        found.append(Example(document, texts.get(document.pk, ERASED), request, result))
+    return found

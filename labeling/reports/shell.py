@@ -7,8 +7,10 @@ from django.db.models import Sum
 
 from labeling import nights
 from labeling.configuration import Configuration
-from labeling.models import Batch, Document, DocumentTally, Gate
+from labeling.models import Batch, DocumentTally, Gate
 from labeling.states import DocumentState
+
+from .failures import count_causes
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +31,8 @@ def shell(settings: Configuration, now: datetime) -> Shell:
     )
     return Shell(
         batches_open=Batch.objects.open().count(),
-        decisions=open_causes() if sums.get(DocumentState.FAILED) else 0,
+        decisions=count_causes() if sums.get(DocumentState.FAILED) else 0,
         waiting=int(sums.get(DocumentState.QUEUED, 0)),
         next_due=nights.next_due(now, settings.night, settings.zone)[1],
         paused=Gate.objects.filter(task=None, closed_at__isnull=False).exists(),
     )
-
-
-def open_causes() -> int:
-    """Decisions: a task together with a reason why its documents failed, as long as one of them is open."""
-    return Document.objects.need_a_person().order_by().values("version__task", "failure_reason").distinct().count()

@@ -8,7 +8,7 @@ from labeling.reports.lanes import Lane, Lanes
 
 register = template.Library()
 
-NEAR_NOW = 6
+NEAR_NOW = 15
 """Percent of the axis: an hour nearer to now than this is not written."""
 
 

@@ -1,101 +1,154 @@
-"""Decisions: what only a person can settle, one row per cause, and apart what goes again by itself."""
+"""Decisions: what only a person can settle, one row per cause; apart, what goes again by itself and what was closed."""
 
-import hashlib
+from datetime import datetime
 
-from django.db import transaction
-from django.http import HttpResponseBase
-from django.shortcuts import get_object_or_404
+from django.http import HttpResponseBase, QueryDict
+from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 
-from labeling import activity
-from labeling.forms import ReasonForm, WayForm
-from labeling.models import Activity, LabelingTask
-from labeling.reports import failures as report
-from labeling.states import FailureReason
+from labeling.forms import WayForm
+from labeling.models import Activity, Document, LabelingTask
+from labeling.pipeline import decide
+from labeling.reports import decisions as report
+from labeling.reports.failures import documents_of, open_causes
+from labeling.states import DocumentState, FailureReason, Way
 from labeling.templatetags.figures import noun
-from labeling.transitions import documents as transitions
 from labeling.waking import wake
 
 from .door import WebRequest, command, live_part, page
 from .live import ACTIVE, IDLE, LivePage, answer, refresh, show
 
+TABS = {"open": "Open", "again": "Going again", "closed": "Closed"}
+
 
 @page()
 def decisions(request: WebRequest) -> HttpResponseBase:
-    return show(request, _page(request))
+    tab = request.GET.get("tab", "open")
+    if tab == "closed":
+        return _closed(request)
+    return show(request, _again(request) if tab == "again" else _open(request))
 
 
 @live_part
 def decisions_live(request: WebRequest) -> HttpResponseBase:
-    return refresh(request, _page(request))
+    return refresh(request, _open(request))
+
+
+@live_part
+def going_again_live(request: WebRequest) -> HttpResponseBase:
+    return refresh(request, _again(request))
+
+
+@command()
+def retry_safe(request: WebRequest) -> HttpResponseBase:
+    """Every cause that is safe to send again as it is, each with the version in use."""
+    form = WayForm(request.POST)
+    way = form.chosen if form.is_valid() else Way.TONIGHT
+    moved = 0
+    for cause in open_causes():
+        if cause.advice.is_safe:
+            chosen = documents_of(cause.task, cause.reason)
+            moved += decide.send_again(chosen, way, task=cause.task, reason=cause.reason, version=None, by=request.user)
+    wake()
+    sentence = f"{moved:,} {'document goes' if moved == 1 else 'documents go'} again." if moved else _NOTHING_SAFE
+    return answer(request, sentence, page=_open(request), back=reverse("decisions"), failed=not moved)
 
 
 @command()
 def retry(request: WebRequest, slug: str, reason: str) -> HttpResponseBase:
-    """Everything of one cause goes again."""
-    task, why = _cause(slug, reason)
+    """Everything of one cause goes again with the version in use, from its row in the list."""
+    task, why = find_cause(slug, reason)
     form = WayForm(request.POST)
     if not form.is_valid():
         return _answer(request, "Not sent again: choose when it should leave.", failed=True)
-    with transaction.atomic():
-        moved = transitions.queue_again(report.documents_of(task, why), form.chosen)
-        if moved:
-            words = form.chosen.sentence.rstrip(".").lower()
-            activity.record(
-                request.user, f"Sends {noun(moved, 'document')} again ({why}), {words}", f"task:{task.slug}"
-            )
+    chosen = documents_of(task, why)
+    moved = decide.send_again(chosen, form.chosen, task=task, reason=why, version=None, by=request.user)
     wake()
     if not moved:
-        return _answer(request, _who_was_first(task), failed=True)
+        return _answer(request, who_was_first(task), failed=True)
     return _answer(request, f"{moved:,} {'document goes' if moved == 1 else 'documents go'} again.")
 
 
 @command()
-def close(request: WebRequest, slug: str, reason: str) -> HttpResponseBase:
-    """Everything of one cause stays failed and leaves the list."""
-    task, why = _cause(slug, reason)
-    form = ReasonForm(request.POST)
-    if not form.is_valid():
-        return _answer(request, "Not closed: say why, in a few words.", failed=True)
-    words = form.cleaned_data["reason"]
-    with transaction.atomic():
-        closed = transitions.close_failures(report.documents_of(task, why), words)
-        if closed:
-            activity.record(
-                request.user, f"Closed {noun(closed, 'failed document')} ({why}): {words}", f"task:{task.slug}"
-            )
-    if not closed:
-        return _answer(request, _who_was_first(task), failed=True)
-    return _answer(request, f"{closed:,} {'document is' if closed == 1 else 'documents are'} closed without a label.")
+def stop(request: WebRequest, slug: str) -> HttpResponseBase:
+    """What goes again by itself becomes a decision."""
+    task = get_object_or_404(LabelingTask, slug=slug)
+    going = Document.objects.go_again(timezone.now()).filter(version__in=task.versions.all())
+    stopped = decide.stop(going, task=task, by=request.user)
+    back = f"{reverse('decisions')}?tab=again"
+    if not stopped:
+        return answer(request, _ALREADY_GONE, page=_again(request), back=back, failed=True)
+    sentence = f"{noun(stopped, 'document')} stopped: a decision now, and nothing is lost."
+    return answer(request, sentence, page=_again(request), back=back)
 
 
-def _cause(slug: str, reason: str) -> tuple[LabelingTask, FailureReason]:
-    return get_object_or_404(LabelingTask, slug=slug), FailureReason(reason)
+@command()
+def reopen(request: WebRequest, slug: str, reason: str) -> HttpResponseBase:
+    """What was closed in one act is open again."""
+    task, why = find_cause(slug, reason)
+    closed_at = _a_time(request.POST.get("closed_at"))
+    closed = Document.objects.filter(
+        state=DocumentState.FAILED, failure_reason=why, version__in=task.versions.all(), closed_at=closed_at
+    )
+    opened = decide.reopen(closed, closed_at, task=task, reason=why, by=request.user) if closed_at else 0
+    sentence = f"{noun(opened, 'document')} open again." if opened else _NOT_CLOSED
+    return answer(request, sentence, page=_open(request), back=f"{reverse('decisions')}?tab=closed", failed=not opened)
 
 
-def _who_was_first(task: LabelingTask) -> str:
+def find_cause(slug: str, reason: str) -> tuple[LabelingTask, FailureReason]:
+    tasks = LabelingTask.objects.select_related("version_in_use__task")
+    return get_object_or_404(tasks, slug=slug), FailureReason(reason)
+
+
+def who_was_first(task: LabelingTask) -> str:
     last = Activity.objects.filter(subject=f"task:{task.slug}").order_by("-pk").first()
     who = f" {last.by} was first: {last.sentence}." if last else ""
     return f"Not done: nothing of this cause is open any more.{who}"
 
 
+_NOTHING_SAFE = "Nothing is open any more that is safe to send again."
+_ALREADY_GONE = "Not stopped: nothing of it waits to go again any more."
+_NOT_CLOSED = "Not opened: it is not closed any more."
+
+
 def _answer(request: WebRequest, sentence: str, *, failed: bool = False) -> HttpResponseBase:
-    return answer(request, sentence, page=_page(request), back=reverse("decisions"), failed=failed)
+    return answer(request, sentence, page=_open(request), back=reverse("decisions"), failed=failed)
 
 
-def _page(request: WebRequest) -> LivePage:
-    """The causes hold forms, so they stay as they are while somebody may type; the live part says that they changed."""
-    decided = report.decisions()
+def _open(request: WebRequest) -> LivePage:
     again = report.going_again(timezone.now())
-    stand = hashlib.sha256(repr([(d.cause.key, d.cause.documents) for d in decided]).encode()).hexdigest()[:12]
-    shown = request.GET.get("phase", stand)
-    context = {
-        "decisions": decided,
-        "documents": sum(decision.cause.documents for decision in decided),
-        "again": again,
-        "closed": report.closed_failures(20),
-        "has_changed": shown != stand,
-    }
+    context = {"tab": "open", "tabs": TABS.items(), "found": report.decisions(), "again": again}
     every = ACTIVE if again.documents else IDLE
-    return LivePage("decisions.html", reverse("decisions_live"), every, context, phase=shown, has_acts=True)
+    return LivePage("decisions/open.html", reverse("decisions_live"), every, context)
+
+
+def _again(request: WebRequest) -> LivePage:
+    again = report.going_again(timezone.now())
+    context = {"tab": "again", "tabs": TABS.items(), "again": again}
+    return LivePage("decisions/again.html", reverse("going_again_live"), ACTIVE if again.documents else IDLE, context)
+
+
+def _closed(request: WebRequest) -> HttpResponseBase:
+    context = {
+        "tab": "closed",
+        "tabs": TABS.items(),
+        "found": report.closings(_a_time(request.GET.get("before"))),
+        "is_first": not request.GET.get("before"),
+    }
+    return render(request, "decisions/closed.html", context)
+
+
+def _a_time(text: str | None) -> datetime | None:
+    """A time out of an address or a form; None for anything that is none."""
+    try:
+        found = parse_datetime(text) if text else None
+    except ValueError:
+        return None
+    return found if found and timezone.is_aware(found) else None
+
+
+def ids_in(data: QueryDict) -> list[int]:
+    """The documents that were ticked; what is no id is left out."""
+    return [int(word) for word in data.getlist("document") if word.isascii() and word.isdecimal() and len(word) < 19]

@@ -44,6 +44,7 @@ from labeling.models import (
     TokenCount,
     Trial,
     TrialDocument,
+    Tryout,
 )
 from labeling.pipeline import bulk
 from labeling.states import BatchState, BulkKind, DocumentState, RefusalReason, Way
@@ -143,6 +144,10 @@ def make_rows() -> dict[type[Model], Any]:
             user=User.objects.create_user(f"new-{number}"), given_by="anna", ends_at=timezone.now()
         ),
         SignInTries.objects.create(name=f"{number}", address="127.0.0.1", since=timezone.now()),
+        Taken.objects.create(key=f"doubt--B-{number}", by="tests"),
+        Tryout.objects.create(
+            task=task, reason="cut_off", version=upload.version, documents=[document.pk], started_by="tests"
+        ),
         activity.record("tests", "Something was done", "U-1"),
         DocumentTally.objects.latest("pk"),
         AnswerTally.objects.latest("pk"),

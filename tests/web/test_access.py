@@ -15,6 +15,7 @@ from labeling.urls import urlpatterns
 from tests.factories import make_batch, make_document, make_request, make_result, make_task, make_upload, make_version
 
 Kwargs = dict[str, dict[str, Any]]
+CAUSE: dict[str, Any] = {"slug": "colors", "reason": FailureReason.NOT_A_LABEL}
 DAY = date(2026, 11, 19)
 NEED: dict[str, Any] = {"key": "decision--colors--not_a_label"}
 PAGES: Kwargs = {
@@ -37,6 +38,9 @@ PAGES: Kwargs = {
     "doubts": {},
     "doubt": {"pk": 900_002},
     "decisions": {},
+    "cause": CAUSE,
+    "cause_csv": CAUSE,
+    "failures_csv": {},
     "savings": {},
     "savings_csv": {},
     "tasks": {},
@@ -61,6 +65,8 @@ LIVE: Kwargs = {
     "decisions_live": {},
     "tokens_live": {"digest": "0" * 64},
     "trial_live": {"slug": "colors", "pk": 900_002},
+    "going_again_live": {},
+    "cause_live": CAUSE,
 }
 DRAFT: dict[str, Any] = {"slug": "colors", "number": 2}
 OPERATOR_PAGES: Kwargs = {
@@ -80,7 +86,6 @@ ADMIN_COMMANDS: Kwargs = {
 }
 ADMIN_FORMS: Kwargs = {"account_add": {}, "account_password": {"pk": 900_001}}
 """Commands that answer with a page: what they show is shown once."""
-CAUSE: dict[str, Any] = {"slug": "colors", "reason": FailureReason.NOT_A_LABEL}
 COMMANDS: Kwargs = {
     "pause": {},
     "resume": {},
@@ -99,6 +104,12 @@ COMMANDS: Kwargs = {
     "selection_restore": {"key": "Ab12Cd34Ef56"},
     "decision_retry": CAUSE,
     "decision_close": CAUSE,
+    "decision_reopen": CAUSE,
+    "decisions_retry_safe": {},
+    "going_again_stop": {"slug": "colors"},
+    "cause_send": CAUSE,
+    "cause_try": CAUSE,
+    "cause_raise": CAUSE,
     "task_pause": {"slug": "colors"},
     "task_resume": {"slug": "colors"},
     "task_move": {"slug": "colors"},

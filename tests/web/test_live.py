@@ -89,12 +89,22 @@ def test_a_usual_finish_needs_three_ended_batches(viewer: Client) -> None:
     assert "usually 9 m" in viewer.get(f"/batches/{batch.pk}/").content.decode()
 
 
-def test_a_list_of_decisions_says_that_it_changed_and_keeps_what_somebody_types(operator: Client) -> None:
+def test_a_list_of_decisions_follows_what_happens(operator: Client) -> None:
     upload = make_upload()
     make_document(upload, state="failed", failure_reason="poison")
     url, _ = poll_of(operator.get("/decisions/").content.decode())
     make_result(make_request(make_document(upload)), usable=False, failure_reason="not_a_label")
     html = operator.get(url, headers={"HX-Request": "true"}).content.decode()
+    assert "2 decisions, 2 documents" in html
+    assert "The answer is not one of the labels" in html
+
+
+def test_the_page_of_a_cause_says_that_it_changed_and_keeps_what_somebody_ticks(operator: Client) -> None:
+    upload = make_upload()
+    make_document(upload, state="failed", failure_reason="not_a_label")
+    url, _ = poll_of(operator.get(f"/decisions/{upload.version.task.slug}/not_a_label/").content.decode())
+    make_result(make_request(make_document(upload)), usable=False, failure_reason="not_a_label")
+    html = operator.get(url, headers={"HX-Request": "true"}).content.decode()
     assert "The list below changed meanwhile" in html
     assert 'id="acts"' not in html
-    assert "2 decisions, 2 documents" in html
+    assert "2 documents: The answer is not one of the labels" in html

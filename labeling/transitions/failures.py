@@ -1,0 +1,35 @@
+"""What a person decides about documents that go again by themselves, or whose failure was closed."""
+
+from datetime import datetime
+
+from django.db import transaction
+from django.utils import timezone
+
+from labeling.models import Document
+from labeling.querysets import DocumentQuerySet
+from labeling.states import DocumentState, FailureReason
+
+from .documents import follow_leaders
+
+
+def stop(documents: DocumentQuerySet) -> int:
+    """queued to failed for what would go again by itself: from now on it waits for a person, and nothing is lost.
+
+    What a batch or a call has claimed meanwhile, or is claiming, goes.
+    """
+    now = timezone.now()
+    with transaction.atomic():
+        waiting = Document.objects.go_again(now).leaders().filter(pk__in=documents.values("pk"))
+        free = list(waiting.select_for_update(skip_locked=True).order_by("pk").values_list("pk", flat=True))
+        stopped = Document.objects.go_again(now).filter(pk__in=free)
+        moved = stopped.update(
+            state=DocumentState.FAILED, failure_reason=FailureReason.STOPPED, not_before=None, closed_at=None
+        )
+        follow_leaders(free)
+    return moved
+
+
+def reopen(documents: DocumentQuerySet, closed_at: datetime) -> int:
+    """Failures that were closed together are open again."""
+    closed = Document.objects.filter(state=DocumentState.FAILED, closed_at=closed_at, pk__in=documents.values("pk"))
+    return closed.update(closed_at=None, closed_reason="")
