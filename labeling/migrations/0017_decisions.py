@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("labeling", "0015_listed_models_and_token_counts"),
+        ("labeling", "0016_people"),
     ]
 
     operations = [
