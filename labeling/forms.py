@@ -9,6 +9,7 @@ from django import forms
 from django.contrib.auth.models import User
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.core.exceptions import ValidationError
+from django.http import QueryDict
 
 from labeling import prompts
 from labeling.catalogue import EFFORTS
@@ -18,6 +19,7 @@ from labeling.models import LabelingTask, LabelingTaskVersion, Upload
 from labeling.models.selections import KEY_LENGTH
 from labeling.prompts import THINKING, Label, Spec
 from labeling.reports.calculator import Question
+from labeling.reports.paging import an_id
 from labeling.states import DocumentState, FailureReason, Kind, Way
 
 WAYS = [(way.value, way.sentence) for way in Way]
@@ -422,3 +424,58 @@ class AccountForm(forms.Form):
         if User.objects.filter(username__iexact=name).exists():
             raise ValidationError("There is an account of that name already.")
         return name
+
+
+class RequestsForm(forms.Form):
+    """Which requests of a batch: the checked ones, or all that the page's filter leaves; the button says it."""
+
+    MOST_CHECKED = 1000
+    act = forms.RegexField(
+        rf"^(checked|all)( ({'|'.join(Way)}))?$",
+        error_messages={"required": "Choose which and when.", "invalid": "Choose which and when."},
+    )
+    outcome = forms.CharField(required=False, max_length=20)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        cleaned["which"], _, cleaned["way"] = cleaned.get("act", "").partition(" ")
+        posted = self.data.getlist("request") if isinstance(self.data, QueryDict) else []
+        ids = [an_id(text) for text in posted[: self.MOST_CHECKED]]
+        cleaned["request_ids"] = [number for number in ids if number is not None]
+        if cleaned["which"] == "checked" and not cleaned["request_ids"]:
+            raise ValidationError("Check at least one request, or choose all.")
+        return cleaned
+
+    @property
+    def narrowed(self) -> dict[str, Any]:
+        """Arguments that name them."""
+        chosen = self.cleaned_data
+        if chosen["which"] == "checked":
+            return {"request_ids": chosen["request_ids"]}
+        return {"outcome": chosen["outcome"]}
+
+    @property
+    def first_error(self) -> str:
+        return next((str(error) for errors in self.errors.values() for error in errors), "")
+
+
+class RequestsAgainForm(RequestsForm):
+    """`checked tonight`, `all urgent`, and so on; without a version: the one in use."""
+
+    version = forms.IntegerField(required=False, min_value=1, max_value=2**31 - 1)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        if not cleaned["way"]:
+            raise ValidationError("Choose when it should leave.")
+        return cleaned
+
+    @property
+    def way(self) -> Way:
+        return Way(self.cleaned_data["way"])
+
+
+class RequestsCloseForm(RequestsForm):
+    reason = forms.CharField(
+        max_length=200, error_messages={"required": "Say why, in a few words.", "max_length": "Say it shorter."}
+    )

@@ -4,18 +4,32 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Q
+from django.db.models import Count, F, Q
 
 from labeling import counts
+from labeling.estimating import Estimate, Load
 from labeling.models import Batch, BatchEvent, Document, Request, Result
-from labeling.states import BatchState, Outcome
+from labeling.querysets import BatchQuerySet
+from labeling.states import BatchState, DocumentState, Outcome
 
 from .excerpts import ERASED, Excerpt, excerpts
-from .paging import Page, page_of
-from .rail import ENOUGH_FOR_USUAL, usual_duration, usual_durations
+from .paging import Page, an_id, page_of
+from .prices import price_book
+from .rail import ENOUGH_FOR_USUAL, LIMIT, usual_duration, usual_durations
 
 EXCERPT = 90
 KEPT_BY_THE_API = timedelta(days=29)
+NEARLY_THE_LIMIT = LIMIT - timedelta(minutes=5)
+EARLIER = 5
+"""Ended batches of the same task that stand beside one that is under way."""
+
+TABS = {
+    "all": ("All", Q()),
+    "open": ("Open", Q(state__in=BatchState.open())),
+    "failures": ("Not all succeeded", Q(errored__gt=0) | Q(expired__gt=0) | Q(state=BatchState.REJECTED)),
+    "canceled": ("Canceled", Q(canceled__gt=0) | Q(cancel_requested_at__isnull=False)),
+    "doubt": ("In doubt", Q(state=BatchState.UNKNOWN)),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +38,8 @@ class RequestLine:
     result: Result | None
     excerpt: Excerpt
     attempts: int
+    needs_a_person: bool
+    """Its document failed, and nobody sent it again or closed it since."""
 
     @property
     def message(self) -> str:
@@ -72,7 +88,7 @@ class BatchView:
 
     @property
     def hit_the_limit(self) -> bool:
-        return self.elapsed is not None and self.elapsed > timedelta(hours=23, minutes=55)
+        return self.elapsed is not None and self.elapsed > NEARLY_THE_LIMIT
 
 
 def outcome_parts(batch: Batch) -> list[tuple[str, int, str]]:
@@ -86,17 +102,45 @@ def outcome_parts(batch: Batch) -> list[tuple[str, int, str]]:
     ]
 
 
-def batch_page(*, tab: str, task: str, before: int | None, after: int | None) -> Page[Batch]:
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What the list of batches is narrowed to; everything empty shows all."""
+
+    tab: str = "all"
+    q: str = ""
+    task: str = ""
+    model: str = ""
+
+    @property
+    def is_empty(self) -> bool:
+        return self == Filters()
+
+
+def narrowed(filters: Filters) -> BatchQuerySet:
+    """The batches that the filters leave, whatever the tab."""
     rows = Batch.objects.select_related("version__task")
-    if tab == "open":
-        rows = rows.open()
-    elif tab == "failures":
-        rows = rows.filter(Q(errored__gt=0) | Q(expired__gt=0) | Q(state=BatchState.REJECTED))
-    elif tab == "doubt":
-        rows = rows.doubtful()
-    if task:
-        rows = rows.filter(version__task__slug=task)
-    return page_of(rows, before=before, after=after, size=40)
+    if filters.task:
+        rows = rows.filter(version__task__slug=filters.task)
+    if filters.model:
+        rows = rows.filter(version__model=filters.model)
+    if filters.q:
+        number = an_id(filters.q.upper().removeprefix("B-"))
+        rows = rows.filter(Q(pk=number) if number is not None else Q(message_batch_id__startswith=filters.q))
+    return rows
+
+
+def batch_page(filters: Filters, *, before: int | None, after: int | None) -> Page[Batch]:
+    return page_of(narrowed(filters).filter(TABS[filters.tab][1]), before=before, after=after, size=40)
+
+
+def tab_counts(filters: Filters) -> list[tuple[str, str, int]]:
+    """Name, words and number of batches of each tab under the same filters; there are hundreds of batches, not more."""
+    found = (
+        narrowed(filters)
+        .order_by()
+        .aggregate(**{name: Count("pk", filter=where) if where else Count("pk") for name, (_, where) in TABS.items()})
+    )
+    return [(name, words, found[name]) for name, (words, _) in TABS.items()]
 
 
 def batch_view(batch: Batch, now: datetime) -> BatchView:
@@ -127,16 +171,42 @@ def request_lines(requests: Sequence[Request]) -> list[RequestLine]:
     results = Result.objects.in_bulk([request.pk for request in requests])
     document_ids = [request.document_id for request in requests]
     texts = excerpts(document_ids, EXCERPT)
-    tries = dict(Document.objects.filter(pk__in=document_ids).values_list("pk", "attempts"))
+    documents = Document.objects.only("attempts", "state", "closed_at").in_bulk(document_ids)
     return [
         RequestLine(
             request,
             results.get(request.pk),
             texts.get(request.document_id, ERASED),
-            tries.get(request.document_id, 0),
+            documents[request.document_id].attempts if request.document_id in documents else 0,
+            _needs_a_person(documents.get(request.document_id)),
         )
         for request in requests
     ]
+
+
+def _needs_a_person(document: Document | None) -> bool:
+    return document is not None and document.state == DocumentState.FAILED and document.closed_at is None
+
+
+def in_flight_estimate(batch: Batch) -> Estimate:
+    """About what it costs if all of it is answered."""
+    prices = price_book([batch.version_id])
+    frames = batch.request_total * prices.terms[batch.version_id].frame_bytes
+    return prices.estimate(batch.version_id, Load(batch.request_total, max(0, batch.body_bytes - frames)))
+
+
+def earlier_batches(batch: Batch) -> Sequence[Batch]:
+    """The newest ended batches of the same task."""
+    ended = Batch.objects.filter(
+        version__task=batch.version.task_id, state=BatchState.INGESTED, created_at__isnull=False
+    )
+    return list(ended.exclude(pk=batch.pk).order_by("-pk")[:EARLIER])
+
+
+def others_at_the_limit(batch: Batch) -> Sequence[Batch]:
+    """Other batches of the task that used their 24 hours too."""
+    ended = Batch.objects.filter(version__task=batch.version.task_id, ended_at__gt=F("created_at") + NEARLY_THE_LIMIT)
+    return list(ended.exclude(pk=batch.pk).order_by("-pk")[:3])
 
 
 _ENDINGS = {

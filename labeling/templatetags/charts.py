@@ -8,8 +8,8 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from labeling.models import Batch
-from labeling.reports.batches import outcome_parts
-from labeling.reports.rail import Rail, RailRow
+from labeling.reports.batches import NEARLY_THE_LIMIT, outcome_parts
+from labeling.reports.rail import LIMIT, Rail, RailRow
 from labeling.reports.savings import Bar
 
 from .figures import usd
@@ -212,6 +212,21 @@ def meter(part: int, whole: int, kind: str) -> SafeString:
         '<rect class="f-{}" x=".5%" width="{}%" y=".75" height="6.5" rx="3.25"/></svg></span>',
         kind,
         f"{width:.1f}",
+    )
+
+
+@register.simple_tag
+def time_bar(batch: Batch) -> SafeString:
+    """How much of its 24 hours a batch took; amber where it used nearly all of them."""
+    if not (batch.created_at and batch.ended_at):
+        return format_html('<span class="muted">{}</span>', "–")
+    part = min(1.0, (batch.ended_at - batch.created_at) / LIMIT)
+    return format_html(
+        '<span class="bar"><svg aria-hidden="true">'
+        '<rect class="ghost" x=".5%" width="99%" y=".75" height="6.5" rx="3.25"/>'
+        '<rect class="f-{}" x=".5%" width="{}%" y=".75" height="6.5" rx="3.25"/></svg></span>',
+        "exp" if batch.ended_at - batch.created_at > NEARLY_THE_LIMIT else "ok",
+        f"{max(1.0, part * 99):.1f}",
     )
 
 

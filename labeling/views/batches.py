@@ -1,23 +1,28 @@
 """Batches, and one batch with its timeline, its money and its requests."""
 
+from django.db import transaction
+from django.db.models import Count, Q
 from django.http import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
 
-from labeling.models import Batch
+from labeling import activity
+from labeling.forms import RequestsAgainForm, RequestsCloseForm
+from labeling.models import Batch, LabelingTask, LabelingTaskVersion
 from labeling.pipeline import cancel, prove
+from labeling.reports import again
 from labeling.reports import batches as report
 from labeling.reports.paging import a_word, an_id
 from labeling.reports.rail import rail
 from labeling.states import BatchState, Proof
+from labeling.templatetags.figures import noun
+from labeling.transitions import documents
 from labeling.waking import wake
 
 from .door import OPERATE, WebRequest, command, live_part, page
 from .live import ACTIVE, FAST, IDLE, LivePage, answer, refresh, show
 from .reader import settings_of, shown_zone
-
-TABS = {"all": "All", "open": "Open", "failures": "Not all succeeded", "doubt": "In doubt"}
 
 
 @page()
@@ -67,46 +72,115 @@ def batch_prove(request: WebRequest, pk: int) -> HttpResponseBase:
     return answer(request, said, page=_batch_page(request, pk), back=reverse("batch", args=[pk]), failed=not asked)
 
 
+@command()
+def batch_again(request: WebRequest, pk: int) -> HttpResponseBase:
+    """The checked requests, or all that match, go again: the same act as on the page of decisions."""
+    found = get_object_or_404(Batch.objects.select_related("version__task__version_in_use"), pk=pk)
+    form = RequestsAgainForm(request.POST)
+    if not form.is_valid():
+        return _said(request, pk, f"Not sent again. {form.first_error}", failed=True)
+    version = _version(found, form.cleaned_data["version"])
+    with transaction.atomic():
+        moved = documents.queue_again(again.failed_of(found, **form.narrowed), form.way, version=version)
+        if moved:
+            words = form.way.sentence.rstrip(".").lower() + (f", with v{version.number}" if version else "")
+            activity.record(request.user, f"Sends {noun(moved, 'document')} of {found} again, {words}", str(found))
+    wake()
+    if not moved:
+        return _said(request, pk, "Nothing was sent again: none of these has failed and is still open.", failed=True)
+    return _said(request, pk, f"{noun(moved, 'document')} {'goes' if moved == 1 else 'go'} again.")
+
+
+@command()
+def batch_close(request: WebRequest, pk: int) -> HttpResponseBase:
+    """The checked requests, or all that match, are closed without a label."""
+    found = get_object_or_404(Batch.objects.select_related("version__task__version_in_use"), pk=pk)
+    form = RequestsCloseForm(request.POST)
+    if not form.is_valid():
+        return _said(request, pk, f"Not closed. {form.first_error}", failed=True)
+    why = form.cleaned_data["reason"]
+    with transaction.atomic():
+        closed = documents.close_failures(again.failed_of(found, **form.narrowed), why)
+        if closed:
+            activity.record(request.user, f"Closed {noun(closed, 'failed document')} of {found}: {why}", str(found))
+    if not closed:
+        return _said(request, pk, "Nothing was closed: none of these has failed and is still open.", failed=True)
+    return _said(request, pk, f"{noun(closed, 'document')} {'is' if closed == 1 else 'are'} closed without a label.")
+
+
+def _version(batch: Batch, number: int | None) -> LabelingTaskVersion | None:
+    """Another version than the one in use, of the same task; None for anything else."""
+    versions = again.versions_of(batch) if number is not None else []
+    chosen = next((version for version in versions if version.number == number), None)
+    return None if chosen is None or chosen.pk == batch.version.task.version_in_use_id else chosen
+
+
+def _said(request: WebRequest, pk: int, sentence: str, *, failed: bool = False) -> HttpResponseBase:
+    back = reverse("batch", args=[pk])
+    return answer(request, sentence, page=_batch_page(request, pk), back=back, failed=failed)
+
+
 def _list_page(request: WebRequest) -> LivePage:
     tab = request.GET.get("tab", "all")
-    tab = tab if tab in TABS else "all"
-    task = a_word(request.GET.get("task"))
+    filters = report.Filters(
+        tab=tab if tab in report.TABS else "all",
+        q=a_word(request.GET.get("q")).strip()[:100],
+        task=a_word(request.GET.get("task")),
+        model=a_word(request.GET.get("model")),
+    )
     before, after = an_id(request.GET.get("before")), an_id(request.GET.get("after"))
-    found = report.batch_page(tab=tab, task=task, before=before, after=after)
+    found = report.batch_page(filters, before=before, after=after)
     moving = any(batch.state in BatchState.open() for batch in found.rows)
-    is_plain = tab == "all" and not task and before is None and after is None
+    tabs = report.tab_counts(filters)
     context = {
         "page": found,
-        "tab": tab,
-        "task": task,
-        "tabs": TABS.items(),
+        "filters": filters,
+        "tabs": tabs,
+        "tasks": LabelingTask.objects.order_by("name"),
+        "models": LabelingTaskVersion.objects.order_by("model").values_list("model", flat=True).distinct(),
         "now": timezone.now(),
-        "open_count": Batch.objects.open().count(),
-        "doubtful_count": Batch.objects.doubtful().count(),
+        "counts": Batch.objects.order_by().aggregate(
+            at_the_api=Count("pk", filter=Q(state__in=(BatchState.IN_PROGRESS, BatchState.CANCELING))),
+            reading=Count("pk", filter=Q(state=BatchState.ENDED)),
+            ended=Count("pk", filter=Q(state=BatchState.INGESTED)),
+            in_doubt=Count("pk", filter=Q(state=BatchState.UNKNOWN)),
+        ),
     }
+    is_plain = filters.is_empty and before is None and after is None
     every = (ACTIVE if moving else IDLE) if is_plain else None
     return LivePage("batches/list.html", reverse("batches_live"), every, context)
 
 
 def _batch_page(request: WebRequest, pk: int) -> LivePage:
-    found = get_object_or_404(Batch.objects.select_related("version__task", "account", "night"), pk=pk)
+    found = get_object_or_404(Batch.objects.select_related("version__task__version_in_use", "account", "night"), pk=pk)
     settings, now = settings_of(request), timezone.now()
     outcome = request.GET.get("outcome", "")
     requests = report.request_page(
         found, outcome=outcome, before=an_id(request.GET.get("before")), after=an_id(request.GET.get("after"))
     )
     seen = report.batch_view(found, now)
+    is_ahead = found.ended_at is None and found.state not in (BatchState.REJECTED, BatchState.ABSENT)
+    version = _version(found, an_id(request.GET.get("with")))
+    offer = again.offer(found, outcome=outcome, version=version) if found.ingested_at else None
     context = {
         "batch": found,
         "seen": seen,
         "rail": rail([found], now, settings.night, settings.zone, shown_zone(request)) if seen.is_open else None,
         "page": requests,
         "lines": report.request_lines(requests.rows),
+        "estimate": report.in_flight_estimate(found) if is_ahead else None,
+        "earlier": report.earlier_batches(found) if is_ahead else [],
+        "at_the_limit": report.others_at_the_limit(found) if seen.hit_the_limit else [],
+        "offer": offer,
+        "again_with": version or found.version.task.version_in_use,
+        "versions": again.versions_of(found) if offer else [],
+        "may_decide": offer is not None and request.user.has_perm(OPERATE),
         "outcome": outcome,
         "outcomes": [(value, n) for value, n in seen.outcomes.items() if n],
         "can_cancel": found.state == BatchState.BUILDING
         or (found.state == BatchState.IN_PROGRESS and found.cancel_requested_at is None),
-        "proof": Proof(found.proof),
+        "now": now,
+        "proof": Proof(found.proof) if found.requests_sha256 else Proof.NOTHING_KEPT,
         "can_prove": bool(found.requests_sha256 and found.ingested_at)
         and found.proof != Proof.DUE
         and request.user.has_perm(OPERATE),

@@ -97,6 +97,8 @@ COMMANDS: Kwargs = {
     "upload_way": {"pk": 900_001},
     "batch_cancel": {"pk": 900_001},
     "batch_prove": {"pk": 900_001},
+    "batch_again": {"pk": 900_001},
+    "batch_close": {"pk": 900_001},
     "doubt_adopt": {"pk": 900_002},
     "doubt_absent": {"pk": 900_002},
     "selection_again": {"key": "Ab12Cd34Ef56"},
