@@ -61,7 +61,7 @@ def _silent_workers(settings: Configuration, now: datetime) -> Iterator[Trouble]
     alive = cluster(now)
     silent = [queue for queue in QUEUES if not alive["queues"][queue]]
     if silent:
-        last = alive["last_beat"] or "never"
+        last = f"{datetime.fromisoformat(alive['last_beat']):%d %b %H:%M} UTC" if alive["last_beat"] else "never"
         names = " and ".join(silent)
         yield Trouble(
             "silent_workers", f"No worker of the queue {names} has beaten for three minutes; last beat: {last}."

@@ -19,6 +19,7 @@ register = template.Library()
 MISSING = "–"
 ONE, CENT = Decimal(1), Decimal("0.01")
 IRREGULAR = {
+    "address": "addresses",
     "batch": "batches",
     "open batch": "open batches",
     "copy": "copies",

@@ -14,6 +14,7 @@ from labeling.forms import ColumnsForm, UploadForm, WayForm
 from labeling.models import Activity, Document, LabelingTask, Upload
 from labeling.pipeline import intake
 from labeling.reports import uploads as report
+from labeling.reports.alarms import webhook_of
 from labeling.reports.paging import an_id
 from labeling.states import RefusalReason, UploadState, Way
 from labeling.store import DiskLow
@@ -222,6 +223,7 @@ def _receipt_page(request: WebRequest, upload: Upload) -> LivePage:
         "upload": upload,
         "formats": list(Format),
         "ways": list(Way),
+        "webhook": webhook_of(upload.pk),
         "next_due": nights.next_due(timezone.now(), settings.night, settings.zone)[1],
     }
     return LivePage(

@@ -157,3 +157,21 @@ def test_without_a_webhook_nothing_is_remembered(set_addresses: Callable[..., ob
     from labeling.models import Setting
 
     assert not Setting.objects.filter(key=uploads.SINCE).exists()
+
+
+@pytest.mark.django_db
+def test_the_tries_stand_on_the_page_of_the_upload(hook: Receiver) -> None:
+    from tests.admin.world import sign_in
+    from tests.web.reading import see
+
+    go_round(SETTINGS)
+    upload = done_upload()
+    viewer = sign_in("vera", "viewer")
+    page = f"/uploads/{upload.pk}/"
+    assert "Webhook" not in see(viewer, page)
+    hook.answers = [503]
+    go_round(SETTINGS)
+    assert "1 try so far. It answered 503. Again" in see(viewer, page)
+    Notice.objects.update(next_at=timezone.now())
+    go_round(SETTINGS)
+    assert ", 2 tries." in see(viewer, page)

@@ -24,6 +24,8 @@ PAGES = (
     "/savings/",
     "/tasks/",
     "/settings/",
+    "/accounts/",
+    "/password",
 )
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag22aa", "best-practice"]}
 
