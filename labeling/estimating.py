@@ -47,6 +47,8 @@ class Terms:
     frame_bytes: int
     max_tokens: int
     tiers: Sequence[Price] = ()
+    marks_cache: bool = False
+    """Whether the constant part is marked for the prompt cache, so that writing it may be charged."""
 
     def price(self, prompt_tokens: int) -> Price | None:
         """The price of a request with a prompt of so many tokens."""

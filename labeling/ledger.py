@@ -66,6 +66,15 @@ _FIGURES = """
         (SELECT COALESCE(sum(list_usd), 0) FROM labeling_spendtally) AS booked_list_usd,
         (SELECT COALESCE(sum(paid_usd), 0) FROM labeling_spendtally) AS booked_paid_usd,
         (SELECT COALESCE(sum(paid_usd), 0) FROM labeling_answertally) AS counted_paid_usd,
+        (SELECT COALESCE(sum(reserved_usd), 0) FROM labeling_batch)
+            + (SELECT COALESCE(sum(reserved_usd), 0) FROM labeling_request WHERE reserved_usd IS NOT NULL)
+            AS reserved_usd,
+        (SELECT COALESCE(sum(reserved_usd), 0) FROM labeling_batch
+            WHERE state NOT IN ('rejected', 'absent') AND (state <> 'ingested' OR unpriced_results > 0))
+            + (SELECT COALESCE(sum(q.reserved_usd), 0) FROM labeling_request q
+                LEFT JOIN labeling_result s ON s.request_id = q.id
+                WHERE q.reserved_usd IS NOT NULL AND (q.outcome IN ('open', 'unclear')
+                    OR (s.request_id IS NOT NULL AND s.paid_usd IS NULL))) AS reserved_for_open_usd,
         (SELECT count(*) FROM labeling_batch b LEFT JOIN results r ON r.batch_id = b.id
             WHERE b.state = 'ingested' AND b.paid_usd <> COALESCE(r.paid_usd, 0)) AS batches_with_other_money
 """
@@ -101,6 +110,7 @@ def identities() -> list[Identity]:
         ("real-time price of results = real-time price booked", f["list_usd"], f["booked_list_usd"]),
         ("paid for results = paid as booked", f["paid_usd"], f["booked_paid_usd"]),
         ("paid as booked = paid by uploads", f["booked_paid_usd"], f["counted_paid_usd"]),
+        ("reserved = reserved for what has no price yet", f["reserved_usd"], f["reserved_for_open_usd"]),
         ("batches whose frozen money differs = 0", f["batches_with_other_money"], 0),
     )
     return [Identity(name, str(left), str(right), left == right) for name, left, right in pairs]

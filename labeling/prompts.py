@@ -113,6 +113,11 @@ def prefix(spec: Spec) -> str:
     return "\n\n".join(parts)
 
 
+def marks_cache(spec: Spec) -> bool:
+    """Whether the constant part is marked for the prompt cache."""
+    return "cache_control" in _prefix_block(spec)
+
+
 def output_schema(spec: Spec) -> dict[str, Any] | None:
     """The JSON schema that the answer must match; None when it is plain text."""
     if spec.kind == Kind.CLASSIFY:

@@ -55,6 +55,13 @@ class UploadKind(Word):
     TRIAL = "trial", "Documents that are there already, to try a version on; no export of their task has them."
 
 
+class LimitScope(Word):
+    """What a money limit is for."""
+
+    NIGHT = "night", "What leaves in batches, from one night to the next."
+    URGENT = "urgent", "Real-time calls of one local day."
+
+
 class Basis(Word):
     """What an estimate rests on, the surest first."""
 

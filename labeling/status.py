@@ -7,7 +7,7 @@ from django.db import DatabaseError
 from django.db.models import Count, Max, Sum
 from django.utils import timezone
 
-from labeling import configuration, counts, ledger, waiting
+from labeling import configuration, counts, ledger, limits, waiting
 from labeling.models import Batch, Document, FoundBatch, Gate, Heartbeat, LedgerCheck, Restoration, SpendTally
 from labeling.states import BatchState, Found
 
@@ -36,6 +36,7 @@ def status() -> dict[str, Any]:
         "doubtful_submissions": Batch.objects.doubtful().count(),
         "cluster": cluster(timezone.now()),
         "paused": paused(),
+        "limits": money_limits(),
         "restored": restored(),
     }
 
@@ -89,6 +90,30 @@ def money() -> dict[str, Any]:
         "saved_usd": str(list_usd - paid_usd),
         "unpriced_results": int(sums["unpriced"] or 0),
     }
+
+
+def money_limits() -> list[dict[str, Any]]:
+    """The limits that are set, in USD with full precision, and whether something waits for them."""
+    settings = configuration.load()
+    if not limits.are_set(settings):
+        return []
+    over = limits.over(settings, timezone.now())
+    pairs = ((over.night, over.batch_versions), (over.urgent, over.urgent_versions))
+    return [
+        {
+            "scope": standing.scope.value,
+            "date": standing.date.isoformat(),
+            "limit_usd": str(standing.limit_usd),
+            "released_usd": "all" if standing.all_released else str(standing.released_usd),
+            "paid_usd": str(standing.paid_usd),
+            "reserved_usd": str(standing.reserved_usd),
+            "room_usd": None if standing.room_usd is None else str(standing.room_usd),
+            "unknown": standing.unknown,
+            "something_waits": bool(versions),
+        }
+        for standing, versions in pairs
+        if standing.limit_usd is not None
+    ]
 
 
 def cluster(now: datetime) -> dict[str, Any]:

@@ -10,9 +10,10 @@ from datetime import datetime, timedelta
 from django.db.models import Q
 from django_q.models import Schedule
 
-from labeling import nights, store
+from labeling import limits, nights, store
 from labeling.configuration import Configuration
 from labeling.foundations import SCHEDULES
+from labeling.limits import Standing
 from labeling.models import Account, Batch, Candidate, Document, Gate, LedgerCheck, Night, StrayLine, Upload
 from labeling.states import BatchState, UploadState, Verdict
 from labeling.status import QUEUES, SILENT_AFTER, cluster
@@ -105,6 +106,24 @@ def _closed_gates(settings: Configuration, now: datetime) -> Iterator[Trouble]:
         )
 
 
+def _money(settings: Configuration, now: datetime) -> Iterator[Trouble]:
+    """Only where something waits because of it: a limit that is not reached is no trouble."""
+    found = limits.over(settings, now) if limits.are_set(settings) else None
+    if found and found.batch_versions:
+        yield Trouble("limit", _over(found.batch_versions <= found.unpriced, found.night), "limit:night")
+    if found and found.urgent_versions:
+        yield Trouble("limit", _over(found.urgent_versions <= found.unpriced, found.urgent), "limit:urgent")
+
+
+def _over(only_unpriced: bool, standing: Standing) -> str:
+    if only_unpriced:
+        return (
+            "Documents wait because nobody knows the price of their model, and an unknown price does not fit under "
+            f"the limit for {standing.words}. Add the price, or release the limit."
+        )
+    return f"Documents wait for a money limit. {standing.sentence} An admin can release more."
+
+
 def _doubt(settings: Configuration, now: datetime) -> Iterator[Trouble]:
     for batch in Batch.objects.doubtful():
         yield Trouble(
@@ -192,6 +211,7 @@ _LOOKS: tuple[Callable[[Configuration, datetime], Iterator[Trouble]], ...] = (
     _unbalanced_book,
     _low_disk,
     _closed_gates,
+    _money,
     _night_not_sent,
     _doubt,
     _time,

@@ -16,8 +16,9 @@ from django.db.models import Sum
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from labeling import counts, nights
+from labeling import counts, limits, nights
 from labeling.configuration import Configuration
+from labeling.limits import Over
 from labeling.models import Batch, Document, DocumentTally, Gate, LabelingTaskVersion, SendOrder, Setting, Upload
 from labeling.states import DocumentState, HoldKind, OrderState, UploadState, WaitingReason, Way
 
@@ -122,8 +123,8 @@ class _House:
     urgent_waits_until: datetime | None
     queue_is_full: bool
     orders: dict[tuple[str, int], SendOrder] = field(default_factory=dict)
-    limited: Collection[Way] = frozenset()
-    """Ways that a cap of money keeps from leaving."""
+    over: Over | None = None
+    """Versions that a money limit keeps from leaving."""
 
 
 def _groups(settings: Configuration, upload_ids: Collection[int] | None = None) -> Iterable[tuple[_Group, int]]:
@@ -174,15 +175,14 @@ def _why(house: _House, upload: Upload, version_id: int, task_id: int, way: Way,
         return Why(WaitingReason.CANARY, WaitingReason.CANARY.sentence)
     if unlike.again_at and unlike.again_at > house.now:
         return Why(WaitingReason.BACK_OFF, WaitingReason.BACK_OFF.sentence, until=unlike.again_at)
-    if way in house.limited:
-        return Why(WaitingReason.LIMIT, WaitingReason.LIMIT.sentence)
     if way == Way.URGENT and house.urgent_waits_until:
         return Why(WaitingReason.RETRY_AFTER, WaitingReason.RETRY_AFTER.sentence, until=house.urgent_waits_until)
     if way != Way.URGENT and house.queue_is_full:
         return Why(WaitingReason.QUEUE_FULL, WaitingReason.QUEUE_FULL.sentence)
-    if way == Way.TONIGHT:
-        return _tonight(house, upload, task_id, unlike)
-    return LEAVES
+    tonight = _tonight(house, upload, task_id, unlike) if way == Way.TONIGHT else LEAVES
+    if tonight is LEAVES and house.over and version_id in house.over.versions(way):
+        return Why(WaitingReason.LIMIT, house.over.sentence(version_id, way))
+    return tonight
 
 
 def _behind(gate: Gate) -> Why:
@@ -238,6 +238,7 @@ def _house(settings: Configuration, upload_ids: Collection[int]) -> _House:
         unproved=counts.unproved_versions(now) if settings.canary else frozenset(),
         urgent_waits_until=urgent_waits_until(),
         queue_is_full=Batch.objects.requests_in_queue() >= settings.queue_limit,
+        over=limits.over(settings, now) if limits.are_set(settings) else None,
         orders={("upload", o.upload_id) if o.upload_id else ("task", o.task_id or 0): o for o in orders},
     )
 

@@ -16,6 +16,7 @@ PURE = (
     "labeling.pricing",
     "labeling.estimating",
     "labeling.previewing",
+    "labeling.worst_case",
     "labeling.prompts",
     "labeling.catalogue",
     "labeling.rules",

@@ -13,7 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from labeling import activity
-from labeling.models import AnswerTally, ModelPrice, SpendTally
+from labeling.models import AnswerTally, LimitRelease, ModelPrice, SpendTally
 from labeling.pricing import PRICE_DECIMALS
 
 from .base import LookAdmin, may
@@ -136,3 +136,9 @@ class AnswerTallyAdmin(LookAdmin):
         "list_usd", "paid_usd",
     )  # fmt: skip
     list_select_related = ("upload", "version__task")
+
+
+@admin.register(LimitRelease)
+class LimitReleaseAdmin(LookAdmin):
+    list_display = ("id", "scope", "date", "amount_usd", "by", "at", "why")
+    list_filter = ("scope",)

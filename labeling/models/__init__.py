@@ -5,7 +5,7 @@ from .decisions import Tryout
 from .documents import Document, DocumentText, DocumentWords
 from .leaving import SendOrder, Trial, TrialDocument
 from .listed import ListedModel, TokenCount
-from .money import ModelPrice
+from .money import LimitRelease, ModelPrice
 from .operations import Activity, Gate, Heartbeat, LedgerCheck, Setting, Taken
 from .outgoing import Alarm, Notice
 from .people import OneTimePassword, SignInTries
@@ -35,6 +35,7 @@ __all__ = [
     "LabelingTask",
     "LabelingTaskVersion",
     "LedgerCheck",
+    "LimitRelease",
     "ListedModel",
     "ModelPrice",
     "Night",

@@ -68,6 +68,14 @@ class Batch(models.Model):
     proved_at = models.DateTimeField(null=True, blank=True)
     built_at = models.DateTimeField(auto_now_add=True)
 
+    # What a money limit counts.
+    limit_date = models.DateField(
+        null=True, blank=True, db_index=True, help_text="Date of the night in whose limit it counts"
+    )
+    reserved_usd = models.DecimalField(
+        **USD, null=True, blank=True, db_default=0, help_text="Its worst case while it is open; empty: price unknown"
+    )
+
     # The intent, committed before the one create call.
     account = models.ForeignKey(Account, on_delete=models.PROTECT, null=True, blank=True)
     claimed_at = models.DateTimeField(null=True, blank=True)
@@ -217,10 +225,14 @@ class Request(models.Model):
         null=True, blank=True, help_text="Urgent: when an unanswered call counts as unclear"
     )
     ended_at = models.DateTimeField(null=True, blank=True)
+    reserved_usd = models.DecimalField(
+        **USD, null=True, blank=True, help_text="Urgent: its worst case until its price is known"
+    )
 
     class Meta:
         ordering = ("id",)
         indexes = (
+            models.Index(fields=("created_at",), name="request_reserved", condition=Q(reserved_usd__isnull=False)),
             models.Index(fields=("document",), name="request_document"),
             models.Index(fields=("batch", "id"), name="request_batch", condition=Q(batch__isnull=False)),
             models.Index(

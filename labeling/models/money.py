@@ -6,6 +6,9 @@ from django.db import models
 from django.db.models import Q
 
 from labeling.pricing import Price
+from labeling.states import LimitScope
+
+from .batches import USD
 
 USD_PER_MTOK: dict[str, Any] = {"max_digits": 12, "decimal_places": 6}
 
@@ -54,3 +57,27 @@ class ModelPrice(models.Model):
             above_prompt_tokens=self.above_prompt_tokens,
             effective_from=self.effective_from,
         )
+
+
+class LimitRelease(models.Model):
+    """An admin let more money go on one date than the limit allows: an amount on top, or all of it."""
+
+    scope = models.CharField(max_length=8, choices=LimitScope.choices())
+    date = models.DateField(help_text="The night's date, or the local day of real-time calls")
+    amount_usd = models.DecimalField(**USD, null=True, blank=True, help_text="On top of it; empty: no limit")
+    by = models.CharField(max_length=150)
+    at = models.DateTimeField(auto_now_add=True)
+    why = models.CharField(max_length=200)
+
+    class Meta:
+        ordering = ("-id",)
+        indexes = (models.Index(fields=("scope", "date"), name="limit_release_date"),)
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(amount_usd__isnull=True) | Q(amount_usd__gt=0), name="limit_release_is_more"
+            ),
+        )
+
+    def __str__(self) -> str:
+        amount = "everything" if self.amount_usd is None else f"${self.amount_usd.normalize():f} more"
+        return f"{amount} for the {self.scope} limit of {self.date}"

@@ -8,11 +8,11 @@ from itertools import groupby
 from django.db import connection, transaction
 from django.db.models import Count, Sum
 
-from labeling import bodies, counts, custom_ids, faults, nights, shares
+from labeling import bodies, counts, custom_ids, faults, limits, nights, shares
 from labeling.configuration import Configuration, installation
 from labeling.models import Batch, Document, DocumentTally, Gate, LabelingTaskVersion, Night, Upload
 from labeling.querysets import DocumentQuerySet
-from labeling.states import BatchState, DocumentState, Way
+from labeling.states import BatchState, DocumentState, Lane, Way
 from labeling.transitions import batches, documents
 
 Share = dict[int, int]
@@ -111,23 +111,32 @@ def _build_one(
 ) -> Batch | None:
     """One batch in one transaction, or None when nothing of the share is left or nothing fits into the queue.
 
-    What it took is taken off the share. The lock makes the queue limit hold for two builders at once;
-    whoever finds it held leaves the work to the other.
+    What it took is taken off the share. The lock makes the queue limit and the money limit of the night hold for
+    two builders at once; whoever finds it held leaves the work to the other.
     """
     with transaction.atomic():
         if not _only_builder():
             return None
         room = min(settings.batch_requests, settings.queue_limit - Batch.objects.requests_in_queue())
         most = shares.first_ones(share, room)
-        if not most:
+        room_usd = limits.night_standing(settings, now).room_usd if settings.night_limit_usd else None
+        if not most or room_usd == 0:
             return None
-        batch = Batch.objects.create(version=version, way=way, night=night, token=custom_ids.new_token())
+        batch = Batch.objects.create(
+            version=version,
+            way=way,
+            night=night,
+            token=custom_ids.new_token(),
+            limit_date=limits.night_in_force(settings, now),
+        )
         cut = documents.claim_into_batch(
             batch,
             installation=installation(),
             request_bytes=bodies.request_bytes(version.spec),
             most=most,
             most_bytes=settings.batch_bytes - bodies.ENVELOPE_BYTES,
+            worst=limits.worst_cases([version], Lane.BATCH)[version.pk],
+            most_usd=room_usd,
             now=now,
         )
         if not cut.requests:
@@ -135,7 +144,8 @@ def _build_one(
             return None
         faults.reach("build: claimed")
         batch.request_total, batch.body_bytes = cut.requests, cut.body_bytes + bodies.ENVELOPE_BYTES
-        batch.save(update_fields=("request_total", "body_bytes"))
+        batch.reserved_usd = cut.reserved_usd
+        batch.save(update_fields=("request_total", "body_bytes", "reserved_usd"))
         batches.record(batch, "", BatchState.BUILDING, by="build", why=f"{cut.requests} documents, {way}")
         if night and night.left_at is None:
             Night.objects.filter(pk=night.pk, left_at__isnull=True).update(left_at=now)

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import Min, Q
 from django.utils import timezone
 
-from labeling import counts, store
+from labeling import counts, limits, store
 from labeling.configuration import Configuration
 from labeling.models import Batch, Document, FoundBatch, Gate, Request, Restoration, Trial, Upload
 from labeling.pipeline.accounts import account_in_use
@@ -145,7 +145,7 @@ def _ending(settings: Configuration) -> Report | None:
         _waiting(settings, closed),
         _building(closed).exclude(pk__in=set_aside),
     )
-    return None if any(rows.exists() for rows in moving) else _report(closed)
+    return None if any(rows.exists() for rows in moving) else _report(settings, closed)
 
 
 def _waiting(settings: Configuration, closed: list[Gate]) -> DocumentQuerySet:
@@ -156,6 +156,10 @@ def _waiting(settings: Configuration, closed: list[Gate]) -> DocumentQuerySet:
     leaders = Document.objects.may_leave_in_time()
     if Batch.objects.requests_in_queue() >= settings.queue_limit:
         leaders = leaders.filter(way=Way.URGENT)
+    if limits.are_set(settings):
+        over = limits.over(settings, timezone.now(), ignore_hour=True)
+        leaders = leaders.exclude(way=Way.URGENT, version__in=over.urgent_versions)
+        leaders = leaders.exclude(way__in=(Way.NOW, Way.TONIGHT), version__in=over.batch_versions)
     return leaders.exclude(version__task__in=held_tasks)
 
 
@@ -165,8 +169,14 @@ def _building(closed: list[Gate]) -> BatchQuerySet:
     return Batch.objects.filter(state=BatchState.BUILDING).exclude(version__task__in=[gate.task_id for gate in closed])
 
 
-def _report(closed: list[Gate]) -> Report:
+def _report(settings: Configuration, closed: list[Gate]) -> Report:
     report = Report()
+    if limits.are_set(settings):
+        over = limits.over(settings, timezone.now(), ignore_hour=True)
+        for standing, versions in ((over.night, over.batch_versions), (over.urgent, over.urgent_versions)):
+            if versions:
+                report.ending = Ending.NEEDS_A_PERSON
+                report.sentences.append(f"Documents wait for a money limit. {standing.sentence}")
     for gate in closed:
         scope = f"Task {gate.task.slug}" if gate.task else "Sending"
         report.sentences.append(f"{scope} is paused by {gate.closed_by}: {gate.reason}")

@@ -173,9 +173,14 @@ def _may_be_given_up(batch: Batch) -> bool:
 
 
 def _finish(batch: Batch) -> bool:
-    """ended to ingested, with the totals frozen on the row."""
+    """ended to ingested, with the totals frozen on the row; what was paid takes the place of what was reserved.
+
+    Where an answer has no known price the worst case stays reserved: an unknown price is not nothing.
+    """
     with transaction.atomic():
         totals = _totals(batch)
+        if not totals["unpriced_results"]:
+            totals["reserved_usd"] = 0
         return batches.move(
             batch,
             BatchState.ENDED,

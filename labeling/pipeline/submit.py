@@ -8,6 +8,7 @@ its documents again before `recover` or a person has settled what happened.
 import logging
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 from django.db import close_old_connections, transaction
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 FIRST_PAUSE = timedelta(seconds=60)
 LONGEST_PAUSE = timedelta(hours=1)
 _TASK_STATUSES = frozenset({400, 404, 413})
+SMALLEST_USD = Decimal("0.000000000001")
 LONGEST_STATUS = 12
 """Characters of the API's word that the row has room for; a word that is not known yet may be longer."""
 
@@ -171,6 +173,7 @@ def _halve(batch: Batch, error: ApiError) -> None:
     """Too large for the API: the second half of the requests moves to a batch of its own."""
     with transaction.atomic():
         half = batch.request_total // 2
+        kept_usd, moved_usd = _shares(batch, batch.request_total - half)
         first_of_second = Request.objects.filter(batch=batch).order_by("id").values_list("id", flat=True)[half]
         twin = Batch.objects.create(
             version=batch.version,
@@ -178,6 +181,8 @@ def _halve(batch: Batch, error: ApiError) -> None:
             way=batch.way,
             token=custom_ids.new_token(),
             request_total=batch.request_total - half,
+            limit_date=batch.limit_date,
+            reserved_usd=moved_usd,
         )
         halved = batches.move(
             batch,
@@ -186,6 +191,7 @@ def _halve(batch: Batch, error: ApiError) -> None:
             by="submit",
             why=f"{error.message} Halved, the rest is {twin}.",
             request_total=half,
+            reserved_usd=kept_usd,
             **_NOT_CLAIMED,
         )
         if not halved:
@@ -194,6 +200,14 @@ def _halve(batch: Batch, error: ApiError) -> None:
         batches.record(twin, "", BatchState.BUILDING, by="submit", why=f"second half of {batch}")
         documents.move_requests(batch, twin, first_of_second, installation=installation())
         faults.reach("submit: halving")
+
+
+def _shares(batch: Batch, moved: int) -> tuple[Decimal | None, Decimal | None]:
+    """What stays reserved here and what goes with the requests that move; together it is what was reserved."""
+    if batch.reserved_usd is None:
+        return None, None
+    goes = (batch.reserved_usd * moved / batch.request_total).quantize(SMALLEST_USD)
+    return batch.reserved_usd - goes, goes
 
 
 def _pause_until(batch: Batch, error: ApiError) -> datetime:

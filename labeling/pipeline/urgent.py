@@ -16,7 +16,7 @@ from django.db import OperationalError, close_old_connections
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from labeling import batch_api, faults, prompts
+from labeling import batch_api, faults, limits, prompts
 from labeling.answers import loads
 from labeling.batch_api import Answered, ApiError, Fault
 from labeling.configuration import Configuration, installation
@@ -29,6 +29,7 @@ from labeling.states import FailureReason, Lane, Outcome
 from labeling.transitions import documents, gates, results
 from labeling.transitions.documents import Claimed
 from labeling.transitions.results import Booking, Reading
+from labeling.worst_case import WorstCase
 
 log = logging.getLogger(__name__)
 
@@ -53,12 +54,13 @@ def drain(settings: Configuration, *, until: datetime | None = None) -> int:
         return 0
     account = account_in_use()
     versions: dict[int, LabelingTaskVersion] = {}
+    worst: dict[int, WorstCase | None] = {}
     booked, open_calls, claiming = 0, set[Future[_Call]](), True
     with ThreadPoolExecutor(settings.urgent_concurrency, thread_name_prefix="urgent") as pool:
         while claiming or open_calls:
             claiming = claiming and (until is None or timezone.now() < until)
             if claiming:
-                claimed = _claim(settings, account, settings.urgent_concurrency - len(open_calls))
+                claimed = _claim(settings, account, settings.urgent_concurrency - len(open_calls), worst)
                 claiming = bool(claimed or open_calls)
                 faults.reach("urgent: claimed")
                 for claim, params in _with_params(claimed, versions):
@@ -79,10 +81,13 @@ def waits_until() -> datetime | None:
     return until if until and until > timezone.now() else None
 
 
-def _claim(settings: Configuration, account: Account, most: int) -> list[Claimed]:
+def _claim(settings: Configuration, account: Account, most: int, worst: dict[int, WorstCase | None]) -> list[Claimed]:
+    """What may be called now; `worst` remembers the worst case of each version that waits."""
     now = timezone.now()
     if most <= 0:
         return []
+    new = set(limits.versions_waiting(Lane.URGENT)) - set(worst)
+    worst |= limits.worst_cases(LabelingTaskVersion.objects.filter(pk__in=new), Lane.URGENT) if new else {}
     return documents.claim_urgent(
         installation=installation(),
         account_id=account.pk,
@@ -91,6 +96,8 @@ def _claim(settings: Configuration, account: Account, most: int) -> list[Claimed
         deadline=now + DEADLINE_AFTER,
         now=now,
         gate_tasks=list(LabelingTask.objects.values_list("pk", flat=True)),
+        worst=worst,
+        room_usd=lambda: limits.urgent_standing(settings, now).room_usd if settings.urgent_limit_usd else None,
     )
 
 

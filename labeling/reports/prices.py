@@ -10,13 +10,11 @@ from decimal import Decimal
 from typing import Any
 
 from django.db.models import Sum
-from django.utils import timezone
 
-from labeling import prompts
 from labeling.estimating import Estimate, Evidence, Load, Measure, Terms, estimate
-from labeling.models import AnswerTally, DocumentTally, LabelingTaskVersion, ModelPrice
-from labeling.pricing import PriceTable
+from labeling.models import AnswerTally, DocumentTally, LabelingTaskVersion
 from labeling.states import Basis, DocumentState, Way
+from labeling.terms import terms_of
 
 MOST_EARLIER_VERSIONS = 3
 """So many earlier versions of a task are looked at where a version has no answers of its own."""
@@ -54,19 +52,6 @@ def price_book(version_ids: Iterable[int]) -> PriceBook:
 def estimate_of(version_id: int, load: Load, *, counted: Measure | None = None) -> Estimate:
     """One estimate under one version."""
     return price_book([version_id]).estimate(version_id, load, counted=counted)
-
-
-def terms_of(versions: Iterable[LabelingTaskVersion]) -> dict[int, Terms]:
-    """What is fixed for each version today, by id; one query for all prices."""
-    versions = list(versions)
-    rows = ModelPrice.objects.filter(model__in={version.model for version in versions})
-    table, today = PriceTable(row.price for row in rows), timezone.now().date()
-    found = {}
-    for version in versions:
-        before, after = prompts.frame(version.spec)
-        tiers = table.tiers(version.model, today)
-        found[version.pk] = Terms(len(before) + len(after), version.max_tokens, tiers)
-    return found
 
 
 def waiting_loads(*, upload_id: int | None = None) -> dict[tuple[int, Way], Load]:

@@ -107,6 +107,8 @@ def trouble_link(trouble: Trouble) -> dict[str, str]:
         return {"url": reverse("task", args=[trouble.subject.removeprefix("task:")]), "words": "Open task"}
     if trouble.kind == "paused_by_restore":
         return {"url": reverse("restored"), "words": "Open restored"}
+    if trouble.kind == "limit":
+        return {"url": reverse("limits"), "words": "See limits"}
     kind, _, pk = trouble.subject.partition("-")
     if trouble.kind in ("doubt", "late_twin") and pk.isdecimal():
         return {"url": reverse("doubt", args=[int(pk)]), "words": "Open submission"}

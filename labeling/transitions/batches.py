@@ -15,9 +15,16 @@ from labeling.states import BatchState
 
 from .gates import OPEN_GATES
 
+_NEVER_CHARGED = (BatchState.REJECTED, BatchState.ABSENT)
+
 
 def move(batch: Batch, source: BatchState, target: BatchState, *, by: str, why: str = "", **fields: Any) -> bool:
-    """One guarded UPDATE; True if this call moved the batch, and then the instance is up to date."""
+    """One guarded UPDATE; True if this call moved the batch, and then the instance is up to date.
+
+    What was reserved for a batch that was not accepted is free again.
+    """
+    if target in _NEVER_CHARGED:
+        fields["reserved_usd"] = 0
     with transaction.atomic():
         if not Batch.objects.filter(pk=batch.pk, state=source).update(state=target, **fields):
             return False

@@ -38,7 +38,8 @@ _CREATE_READING = """
 
 _SETTLE = """
     WITH fresh AS (
-        UPDATE labeling_request r SET outcome = t.outcome, ended_at = %(now)s
+        UPDATE labeling_request r SET outcome = t.outcome, ended_at = %(now)s,
+            reserved_usd = CASE WHEN t.paid_usd IS NULL THEN r.reserved_usd END
         FROM reading t
         WHERE r.document_id = t.document_id AND r.outcome = 'open'
             AND r.batch_id IS NOT DISTINCT FROM %(batch)s AND r.version_id = %(version)s

@@ -11,7 +11,7 @@ from pydantic import ValidationError as SettingsInvalid
 
 from labeling.configuration import Configuration, ReportWhen, fixed_by_environment, variable
 
-ONLY_KEPT = frozenset({"night_limit_usd", "urgent_limit_usd"})
+LIMITS = frozenset({"night_limit_usd", "urgent_limit_usd"})
 """Settings that nothing obeys yet; the page says so beside them."""
 
 GROUPS = (
@@ -71,7 +71,7 @@ class Row:
     default: str
     errors: list[str]
     is_fixed: bool
-    is_only_kept: bool
+    is_limit: bool
     choices: tuple[tuple[str, str], ...]
 
     @property
@@ -146,7 +146,7 @@ class SettingsForm(forms.Form):
             default=_default(name) or "none",
             errors=[str(error) for error in self.errors.get(name, [])] if self.is_bound else [],
             is_fixed=name in self.fixed,
-            is_only_kept=name in ONLY_KEPT,
+            is_limit=name in LIMITS,
             choices=CHOICES.get(name, ()),
         )
 

@@ -258,7 +258,7 @@ def test_however_large_an_upload_is_building_a_batch_takes_the_same_statements(
 ) -> None:
     brought_in(a_version(), texts(400))
     brought_in(a_version(), texts(3, "few"))
-    with django_assert_max_num_queries(25):
+    with django_assert_max_num_queries(27):
         assert totals(built(setting(queue_limit=300))) == [300]
 
 

@@ -244,7 +244,15 @@ def test_what_is_to_move_does_not_leave_before_it_moved(fake: FakeApi, monkeypat
     assert built() == []
     assert (
         documents.claim_urgent(
-            installation="x", account_id=1, most=9, concurrency=9, deadline=_now(), now=_now(), gate_tasks=[]
+            installation="x",
+            account_id=1,
+            most=9,
+            concurrency=9,
+            deadline=_now(),
+            now=_now(),
+            gate_tasks=[],
+            worst={},
+            room_usd=lambda: None,
         )
         == []
     )

@@ -42,6 +42,7 @@ PAGES: Kwargs = {
     "cause_csv": CAUSE,
     "failures_csv": {},
     "savings": {},
+    "limits": {},
     "savings_csv": {},
     "tasks": {},
     "task": {"slug": "colors"},
@@ -81,6 +82,7 @@ ADMIN_COMMANDS: Kwargs = {
     "restored_settle": {},
     "choose_zone": {},
     "send_test": {},
+    "limit_release": {},
     "account_role": {"pk": 900_001},
     "account_active": {"pk": 900_001},
 }

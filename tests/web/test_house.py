@@ -66,8 +66,8 @@ def test_a_command_wakes_a_worker_at_once_and_not_without_end(operator: Client) 
     assert {task.func() for task in waiting} == {"labeling.tasks.tick"}
 
 
-def test_limits_that_nothing_obeys_yet_say_so(admin: Client) -> None:
-    assert see(admin, "/settings/").count("kept, and not enforced yet") == 2
+def test_each_money_limit_leads_to_how_it_stands(admin: Client) -> None:
+    assert see(admin, "/settings/").count("How it stands") == 2
 
 
 @pytest.mark.parametrize("path", ["/activity/?by=%00", "/activity/?subject=a%00b", "/batches/?task=%00"])

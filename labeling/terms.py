@@ -1,0 +1,27 @@
+"""What is fixed for a version today: the bytes around a document, the longest answer, the prices in effect."""
+
+from collections.abc import Iterable
+
+from django.utils import timezone
+
+from labeling import prompts
+from labeling.estimating import Terms
+from labeling.models import LabelingTaskVersion, ModelPrice
+from labeling.pricing import PriceTable
+
+
+def terms_of(versions: Iterable[LabelingTaskVersion]) -> dict[int, Terms]:
+    """The terms of each version, by id; one query for all prices."""
+    versions = list(versions)
+    rows = ModelPrice.objects.filter(model__in={version.model for version in versions})
+    table, today = PriceTable(row.price for row in rows), timezone.now().date()
+    found = {}
+    for version in versions:
+        before, after = prompts.frame(version.spec)
+        found[version.pk] = Terms(
+            frame_bytes=len(before) + len(after),
+            max_tokens=version.max_tokens,
+            tiers=table.tiers(version.model, today),
+            marks_cache=prompts.marks_cache(version.spec),
+        )
+    return found
