@@ -7,6 +7,7 @@ from django.urls import path, register_converter
 from labeling.states import FailureReason
 from labeling.views import (
     accounts,
+    activity,
     batches,
     cause,
     decisions,
@@ -142,7 +143,8 @@ urlpatterns = [
     path("tasks/<slug:slug>/versions/<int:number>/use/", versions.version_use, name="version_use"),
     path("tasks/<slug:slug>/versions/<int:number>/put-in-use", versions.version_put_in_use, name="version_put_in_use"),
     path("tasks/<slug:slug>/versions/<int:number>/discard", versions.version_discard, name="version_discard"),
-    path("activity/", house.activity, name="activity"),
+    path("activity/", activity.activity, name="activity"),
+    path("activity/activity.csv", activity.activity_csv, name="activity_csv"),
     path("settings/", settings.settings, name="settings"),
     path("settings/zone", settings.choose_zone, name="choose_zone"),
     path("settings/test", settings.send_test, name="send_test"),

@@ -1,5 +1,6 @@
 """What stands around every page: the sidebar, the sandbox sign, the theme. Works on error pages too."""
 
+import re
 from functools import cache
 from typing import Any
 from urllib.parse import urlencode
@@ -16,6 +17,8 @@ from labeling.troubles import Trouble
 from labeling.views.reader import ZONE_COOKIE, settings_of, theme_of, zone_names
 
 register = template.Library()
+
+SLUG = re.compile(r"[-a-zA-Z0-9_]+")
 
 
 @register.simple_tag(takes_context=True)
@@ -98,6 +101,18 @@ def drop_query(context: template.Context, name: str) -> str:
 @register.simple_tag
 def as_query(fields: dict[str, str]) -> str:
     return urlencode(fields)
+
+
+@register.simple_tag
+def subject_url(subject: str) -> str:
+    """The page of what an act was done on; empty where it has none."""
+    kind, _, rest = subject.partition(":") if ":" in subject else subject.partition("-")
+    pages = {"U": "upload", "B": "batch", "D": "document"}
+    if kind in pages and rest.isascii() and rest.isdecimal() and len(rest) < 19:
+        return reverse(pages[kind], args=[int(rest)])
+    if kind == "task" and SLUG.fullmatch(rest):
+        return reverse("task", args=[rest])
+    return reverse("settings") if subject == "settings" else ""
 
 
 @register.simple_tag

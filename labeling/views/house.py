@@ -1,34 +1,19 @@
-"""How the house runs: who did what, settings, theme, health."""
+"""How the house runs: theme, health."""
 
 from django.contrib.auth.decorators import login_not_required
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from labeling import status
-from labeling.models import Activity
-from labeling.reports.paging import a_word, an_id, page_of
 
-from .door import WebRequest, page
 from .reader import THEME_COOKIE, THEMES
 
 A_YEAR = 365 * 24 * 3600
-
-
-@page()
-def activity(request: WebRequest) -> HttpResponseBase:
-    rows = Activity.objects.select_related("user")
-    by, subject = a_word(request.GET.get("by")), a_word(request.GET.get("subject"))
-    if by:
-        rows = rows.filter(by=by)
-    if subject:
-        rows = rows.filter(subject=subject)
-    found = page_of(rows, before=an_id(request.GET.get("before")), after=an_id(request.GET.get("after")))
-    return render(request, "activity.html", {"page": found, "by": by, "subject": subject})
 
 
 @login_not_required

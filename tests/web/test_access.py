@@ -49,6 +49,7 @@ PAGES: Kwargs = {
     "task_labels": {"slug": "colors", "form": "jsonl"},
     "trial": {"slug": "colors", "pk": 900_002},
     "activity": {},
+    "activity_csv": {},
     "restored": {},
     "settings": {},
 }
