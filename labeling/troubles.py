@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db.models import Q
+from django.db.models.functions import Coalesce
 from django_q.models import Schedule
 
 from labeling import limits, nights, store
@@ -20,6 +21,9 @@ from labeling.status import QUEUES, SILENT_AFTER, cluster
 
 EXPIRY_NEAR = timedelta(hours=3)
 """A batch ends at the latest 24 hours after its creation; what it has not processed by then goes again."""
+
+UNASKED_AFTER = timedelta(minutes=30)
+"""No poll of a batch at the API for so long: no worker, or a key that cannot see it."""
 
 UNFETCHED_AFTER = timedelta(hours=1)
 RESULTS_KEPT = timedelta(days=29)
@@ -166,6 +170,16 @@ def _time(settings: Configuration, now: datetime) -> Iterator[Trouble]:
             f"{batch} runs out of time at {batch.expires_at:%H:%M} UTC; what is not processed by then goes again.",
             str(batch),
             batch.expires_at,
+        )
+    unasked = max(UNASKED_AFTER, timedelta(seconds=3 * settings.poll_seconds))
+    last_asked = Coalesce("polled_at", "created_at", "claimed_at")
+    for batch in Batch.objects.at_the_api().annotate(last_asked=last_asked).filter(last_asked__lt=now - unasked):
+        yield Trouble(
+            "not_polled",
+            f"The API has not been asked about {batch} for a while; it is frozen until it can be.",
+            str(batch),
+            batch.polled_at or batch.created_at,
+            batch.note,
         )
     for batch in Batch.objects.filter(state=BatchState.ENDED, ended_at__lt=now - UNFETCHED_AFTER):
         yield Trouble(
