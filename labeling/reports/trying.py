@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Count, Sum
 
 from labeling.estimating import UNKNOWN, Load, Span
@@ -22,8 +22,8 @@ TEXT_SHOWN = 240
 _SPARE = 4
 """Draws for each document that is wanted: some meet the same document, or one that cannot be taken."""
 
-_GOLD_WITHIN = 2_000
-"""Rows after a random place in which a gold label is looked for."""
+_WITHIN, _GOLD_WITHIN = 100, 1_000
+"""Ids after a random place among which a document, or one with a gold label, is looked for."""
 
 _DRAWN = """
     SELECT DISTINCT ON (found.sha256) found.id
@@ -33,17 +33,18 @@ _DRAWN = """
             (SELECT id FROM labeling_document WHERE upload_id = draw.upload ORDER BY id DESC LIMIT 1) AS most
     ) AS ids
     CROSS JOIN LATERAL (
-        SELECT near.id, near.sha256 FROM (
-            SELECT d.id, d.sha256, d.state FROM labeling_document d
-            WHERE d.upload_id = draw.upload AND d.id >= ids.least + floor((ids.most - ids.least + 1) * draw.place)
-            ORDER BY d.id LIMIT %(within)s
-        ) AS near
-        JOIN labeling_documenttext t ON t.document_id = near.id
-        WHERE near.state <> 'withdrawn' AND t.text <> '' AND (NOT %(gold)s OR t.gold_label <> '')
+        SELECT d.id, d.sha256
+        FROM labeling_document d
+        CROSS JOIN LATERAL (
+            SELECT t.gold_label FROM labeling_documenttext t WHERE t.document_id = d.id AND t.text <> '' LIMIT 1
+        ) AS content
+        WHERE d.upload_id = draw.upload AND d.state <> 'withdrawn' AND (NOT %(gold)s OR content.gold_label <> '')
+            AND d.id >= ids.least + floor((ids.most - ids.least + 1) * draw.place)::bigint
+            AND d.id < ids.least + floor((ids.most - ids.least + 1) * draw.place)::bigint + %(within)s
             AND (%(version)s::bigint IS NULL OR NOT EXISTS (
                 SELECT 1 FROM labeling_document known
-                WHERE known.version_id = %(version)s AND known.sha256 = near.sha256 AND known.leader_id IS NULL))
-        ORDER BY near.id LIMIT 1
+                WHERE known.version_id = %(version)s AND known.sha256 = d.sha256 AND known.leader_id IS NULL))
+        ORDER BY d.id LIMIT 1
     ) AS found
 """
 
@@ -57,13 +58,15 @@ def choose(task_id: int, count: int, *, unknown_to: int | None = None, gold: boo
     if not sizes:
         return []
     draws = random.choices(list(sizes), weights=list(sizes.values()), k=count * _SPARE)
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
+        # Compiling the plan takes PostgreSQL longer than running it.
+        cursor.execute("SET LOCAL jit = off")
         cursor.execute(
             _DRAWN,
             {
                 "uploads": draws,
                 "places": [random.random() for _ in draws],
-                "within": _GOLD_WITHIN if gold else 50,
+                "within": _GOLD_WITHIN if gold else _WITHIN,
                 "gold": gold,
                 "version": unknown_to,
             },

@@ -21,7 +21,7 @@ from .documents import promote_heirs
 from .gates import ensure_gates, open_gate
 from .locking import lock_task_alone
 
-MOVED_AT_ONCE = 10_000
+MOVED_AT_ONCE = 5_000
 """Leaders that one statement moves; their copies come along."""
 
 _NOT_IMPORTED = (UploadState.RECEIVED, UploadState.CHECKED, UploadState.IMPORTING)
