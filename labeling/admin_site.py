@@ -15,7 +15,7 @@ STORY = (
     ("What came in", ("Upload", "RefusedRow", "Document", "DocumentText", "DocumentWords")),
     ("What was sent", ("Night", "Batch", "BatchEvent", "Candidate", "Request", "Account")),
     ("What came back", ("Result", "ResultLine", "StrayLine", "FoundBatch")),
-    ("Money", ("ModelPrice", "SpendTally", "AnswerTally", "LimitRelease")),
+    ("Money", ("ModelPrice", "SpendTally", "AnswerTally", "LimitRelease", "UploadEstimate")),
     ("What people chose", ("Trial", "TrialDocument", "SendOrder", "Selection", "SelectedDocument", "BulkAct")),
     (
         "How the house runs",

@@ -103,12 +103,12 @@ def _leased(rows: QuerySet[Any], name: str) -> list[tuple[str, int]]:
 
 def check_upload(upload_id: int) -> str:
     from labeling.files import FileRefused
-    from labeling.pipeline import intake
+    from labeling.pipeline import intake, measure
 
-    upload = Upload.objects.get(pk=upload_id)
+    upload = Upload.objects.select_related("version").get(pk=upload_id)
     try:
         with beating(BULK, f"check U-{upload_id}"):
-            intake.check(upload, configuration.load())
+            intake.check(upload, configuration.load(), look=measure.measure)
     except FileRefused as refusal:
         return f"{upload}: {refusal}"
     finally:

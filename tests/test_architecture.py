@@ -43,6 +43,7 @@ STAGES = (
     "ingest",
     "intake",
     "listing",
+    "measure",
     "moving",
     "poll",
     "prove",

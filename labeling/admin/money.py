@@ -13,7 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from labeling import activity
-from labeling.models import AnswerTally, LimitRelease, ModelPrice, SpendTally
+from labeling.models import AnswerTally, LimitRelease, ModelPrice, SpendTally, UploadEstimate
 from labeling.pricing import PRICE_DECIMALS
 
 from .base import LookAdmin, may
@@ -142,3 +142,13 @@ class AnswerTallyAdmin(LookAdmin):
 class LimitReleaseAdmin(LookAdmin):
     list_display = ("id", "scope", "date", "amount_usd", "by", "at", "why")
     list_filter = ("scope",)
+
+
+@admin.register(UploadEstimate)
+class UploadEstimateAdmin(LookAdmin):
+    list_display = (
+        "upload", "counted_at", "rows", "is_whole", "documents", "text_bytes", "sampled", "sample_tokens", "basis",
+        "low_usd", "list_usd", "high_usd",
+    )  # fmt: skip
+    ordering = ("-upload",)
+    list_select_related = ("upload",)

@@ -3,6 +3,7 @@
 from .batches import Account, Batch, BatchEvent, Candidate, Night, Request, Result, ResultLine, StrayLine
 from .decisions import Tryout
 from .documents import Document, DocumentText, DocumentWords
+from .estimates import UploadEstimate
 from .leaving import SendOrder, Trial, TrialDocument
 from .listed import ListedModel, TokenCount
 from .money import LimitRelease, ModelPrice
@@ -60,4 +61,5 @@ __all__ = [
     "TrialDocument",
     "Tryout",
     "Upload",
+    "UploadEstimate",
 ]

@@ -7,7 +7,7 @@ after the last row that was stored.
 import hashlib
 import logging
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from datetime import datetime, timedelta
 from itertools import islice
@@ -83,8 +83,10 @@ def earlier(upload: Upload) -> Upload | None:
     )
 
 
-def check(upload: Upload, settings: Configuration) -> Inspection:
-    """received to checked: what the file is, its columns, a preview, warnings.
+def check(
+    upload: Upload, settings: Configuration, *, look: Callable[[Upload, Inspection], None] | None = None
+) -> Inspection:
+    """received to checked: what the file is, its columns, a preview, warnings; `look` measures it before it moves.
 
     Raises FileRefused with a sentence, which the upload keeps, when it cannot be imported like this.
     """
@@ -98,6 +100,8 @@ def check(upload: Upload, settings: Configuration) -> Inspection:
             error=str(refusal), inspection=_inspection_as_json(found) if found else {}, import_tries=0
         )
         raise
+    if look:
+        look(upload, inspection)
     found = _inspection_as_json(inspection)
     uploads.move(upload, UploadState.RECEIVED, UploadState.CHECKED, error="", inspection=found, import_tries=0)
     return inspection

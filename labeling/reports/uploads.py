@@ -17,6 +17,7 @@ from labeling.models import Batch, Document, DocumentTally, RefusedRow, Upload
 from labeling.states import DocumentState, Kind, RefusalReason, UploadState, Way
 
 from .accuracy import Range, wilson
+from .estimates import Afterwards, BeforeImport, afterwards, before_import
 from .paging import Page, page_of
 from .prices import price_book, waiting_loads
 
@@ -86,6 +87,11 @@ class Receipt:
     to_send: Estimate | None
     """What waits, at the price of each way; None while nothing does."""
 
+    before: BeforeImport | None
+    """What the file holds and would cost, while a person decides."""
+
+    after: Afterwards | None
+
     @property
     def parts(self) -> list[tuple[str, int, str]]:
         return parts_of(self.states)
@@ -154,6 +160,8 @@ def receipt(upload: Upload, *, earlier: Upload | None) -> Receipt:
         batches=_batches(upload, states),
         labels=labels_of(upload, states[DocumentState.LABELED]),
         to_send=_to_send(upload) if states[DocumentState.QUEUED] else None,
+        before=before_import(upload) if upload.state == UploadState.CHECKED else None,
+        after=afterwards(upload) if upload.ready_at else None,
     )
 
 

@@ -100,6 +100,13 @@ def how_sure(estimate: Estimate) -> str:
     return f"{estimate.basis.sentence}{sure}{unknown}"
 
 
+@register.filter
+def off_by(error: Decimal) -> str:
+    """How far an estimate was off: `3% more`, `12% less`."""
+    percent = (abs(error) * 100).quantize(ONE, ROUND_HALF_UP)
+    return f"{percent}% {'more' if error > 0 else 'less'}"
+
+
 @register.simple_tag
 def thousand(each: Decimal) -> str:
     """The price of a thousand."""

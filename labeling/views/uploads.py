@@ -13,6 +13,7 @@ from labeling.files import FileRefused, Format, ReadOptions, RefusedRow, refused
 from labeling.forms import ColumnsForm, UploadForm, WayForm
 from labeling.models import Activity, Document, LabelingTask, Upload
 from labeling.pipeline import intake
+from labeling.reports import estimates
 from labeling.reports import uploads as report
 from labeling.reports.alarms import webhook_of
 from labeling.reports.paging import an_id
@@ -20,6 +21,7 @@ from labeling.states import RefusalReason, UploadState, Way
 from labeling.store import DiskLow
 from labeling.templatetags.figures import noun
 from labeling.transitions.documents import change_way
+from labeling.transitions.estimates import remember
 from labeling.waking import wake
 
 from .door import WebRequest, command, form_page, live_part, page
@@ -101,6 +103,8 @@ def upload_confirm(request: WebRequest, pk: int) -> HttpResponseBase:
     with transaction.atomic():
         confirmed = intake.confirm(upload, form.chosen)
         if confirmed:
+            if before := estimates.before_import(upload):
+                remember(upload, before.estimate)
             activity.record(
                 request.user, f"Imports {upload.file_name} ({form.chosen.sentence.rstrip('.').lower()})", f"U-{pk}"
             )

@@ -46,6 +46,7 @@ from labeling.models import (
     Trial,
     TrialDocument,
     Tryout,
+    UploadEstimate,
 )
 from labeling.pipeline import bulk
 from labeling.states import BatchState, BulkKind, DocumentState, RefusalReason, Way
@@ -113,6 +114,12 @@ def make_rows() -> dict[type[Model], Any]:
         upload.version,
         Canary.objects.create(version=upload.version, document=document, sent_at=timezone.now()),
         upload,
+        UploadEstimate.objects.create(
+            upload=upload,
+            counted_at=timezone.now(),
+            is_whole=True,
+            **dict.fromkeys(("rows", "documents", "text_bytes", "sampled", "sample_bytes", "sample_tokens"), 1),
+        ),
         refused,
         document,
         document.content,

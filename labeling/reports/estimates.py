@@ -1,0 +1,76 @@
+"""What a file would cost before it is imported, and afterwards what it did cost beside what was said."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.db.models import Sum
+
+from labeling import prompts
+from labeling.estimating import Estimate, Load, Measure
+from labeling.models import AnswerTally, Upload, UploadEstimate
+from labeling.states import Basis
+
+from .prices import estimate_of
+
+
+@dataclass(frozen=True, slots=True)
+class BeforeImport:
+    found: UploadEstimate
+    estimate: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Afterwards:
+    """Real-time prices in USD: what was said, and what the answers so far cost."""
+
+    said: UploadEstimate
+    list_usd: Decimal
+    paid_usd: Decimal
+    answers: int
+    unpriced: int
+
+    @property
+    def error(self) -> Decimal | None:
+        """Paid above what was said, as a part of it; None where either is unknown."""
+        if not self.said.list_usd or self.unpriced:
+            return None
+        return self.list_usd / self.said.list_usd - 1
+
+
+def before_import(upload: Upload) -> BeforeImport | None:
+    """None while nobody has counted the file."""
+    found = UploadEstimate.objects.filter(upload=upload).first()
+    return BeforeImport(found, estimate_file(upload, found)) if found else None
+
+
+def estimate_file(upload: Upload, found: UploadEstimate) -> Estimate:
+    counted = None
+    if found.sampled:
+        frame = found.sampled * _frame_bytes(upload)
+        counted = Measure(Basis.COUNTED, found.sampled, frame + found.sample_bytes, found.sample_tokens)
+    return estimate_of(upload.version_id, Load(found.documents, found.text_bytes), counted=counted)
+
+
+def afterwards(upload: Upload) -> Afterwards | None:
+    """None where nothing was said or nothing has been answered."""
+    said = UploadEstimate.objects.filter(upload=upload, estimated_at__isnull=False).first()
+    return next(iter(_answered([said])), None) if said else None
+
+
+def _answered(said: Iterable[UploadEstimate]) -> list[Afterwards]:
+    by_upload = {row.upload_id: row for row in said}
+    sums = (
+        AnswerTally.objects.filter(upload__in=by_upload)
+        .order_by()
+        .values("upload_id")
+        .annotate(listed=Sum("list_usd"), paid=Sum("paid_usd"), n=Sum("answers"), no_price=Sum("unpriced"))
+    )
+    return [
+        Afterwards(by_upload[row["upload_id"]], row["listed"], row["paid"], int(row["n"]), int(row["no_price"]))
+        for row in sums
+    ]
+
+
+def _frame_bytes(upload: Upload) -> int:
+    return sum(map(len, prompts.frame(upload.version.spec)))
