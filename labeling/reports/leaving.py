@@ -1,12 +1,12 @@
 """What leaves next: waiting documents by version and way, with what they will cost."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from django.db.models import Sum
 
 from labeling.estimating import Estimate, Load, Span, add_spans
-from labeling.models import DocumentTally, LabelingTaskVersion
+from labeling.models import DocumentTally, Gate, LabelingTask, LabelingTaskVersion, SendOrder
 from labeling.states import DocumentState, Way
 
 from .prices import price_book
@@ -31,8 +31,39 @@ class Leaving:
 
 
 @dataclass(frozen=True, slots=True)
+class TaskTonight:
+    """What a person can do about a task that waits for tonight: it is held, about to leave, or can be either."""
+
+    task: LabelingTask
+    documents: int
+    price: Span
+    hold: Gate | None
+    order: SendOrder | None
+
+
+@dataclass(frozen=True, slots=True)
 class LeavingNext:
     rows: Sequence[Leaving]
+    holds: Mapping[int, Gate] = field(default_factory=dict)
+    orders: Mapping[int, SendOrder] = field(default_factory=dict)
+
+    @property
+    def by_task(self) -> list[TaskTonight]:
+        """Tasks of which something waits for tonight, in the order of the rows."""
+        groups: dict[int, list[Leaving]] = {}
+        for row in self.rows:
+            if row.way == Way.TONIGHT:
+                groups.setdefault(row.version.task_id, []).append(row)
+        return [
+            TaskTonight(
+                rows[0].version.task,
+                sum(row.documents for row in rows),
+                add_spans(row.price for row in rows),
+                self.holds.get(task_id),
+                self.orders.get(task_id),
+            )
+            for task_id, rows in groups.items()
+        ]
 
     def by_way(self, way: Way) -> int:
         return sum(row.documents for row in self.rows if row.way == way)
@@ -84,4 +115,10 @@ def leaving_next() -> LeavingNext:
         for (version_id, way), (documents, load) in waiting.items()
     ]
     order = list(Way)
-    return LeavingNext(sorted(rows, key=lambda row: (order.index(row.way), -row.documents, row.version.pk)))
+    holds = Gate.objects.filter(closed_at__isnull=False, task__isnull=False)
+    orders = SendOrder.objects.pending().filter(task__isnull=False)
+    return LeavingNext(
+        rows=sorted(rows, key=lambda row: (order.index(row.way), -row.documents, row.version.pk)),
+        holds={gate.task_id: gate for gate in holds if gate.task_id},
+        orders={pending.task_id: pending for pending in orders if pending.task_id},
+    )

@@ -202,7 +202,7 @@ class House:
     @property
     def is_active(self) -> bool:
         """Whether something can change within seconds."""
-        return bool(self.open_batches or self.open_requests.get(Lane.URGENT) or self.leaving.now)
+        return bool(self.open_batches or self.open_requests.get(Lane.URGENT) or self.leaving.now or self.leaving.orders)
 
 
 def current_night(settings: Configuration, now: datetime) -> Night | None:

@@ -25,12 +25,12 @@ from .reader import settings_of, shown_zone
 
 @page()
 def night(request: WebRequest) -> HttpResponseBase:
-    return show(request, _first_page(request))
+    return show(request, first_page(request))
 
 
 @live_part
 def night_live(request: WebRequest) -> HttpResponseBase:
-    return refresh(request, _first_page(request))
+    return refresh(request, first_page(request))
 
 
 @page()
@@ -73,10 +73,10 @@ def resume(request: WebRequest) -> HttpResponseBase:
 
 
 def _answer(request: WebRequest, sentence: str, *, failed: bool = False) -> HttpResponseBase:
-    return answer(request, sentence, page=_first_page(request), back="night", failed=failed)
+    return answer(request, sentence, page=first_page(request), back="night", failed=failed)
 
 
-def _first_page(request: WebRequest) -> LivePage:
+def first_page(request: WebRequest) -> LivePage:
     return _page(request, report.current_night(settings_of(request), timezone.now()), is_first=True)
 
 
