@@ -232,7 +232,7 @@ def test_a_file_goes_from_the_form_to_its_labels_whatever_dies(nightshift_home, 
     run = start()
     address = run.address()
     browser = open_browser(address)
-    assert browser.get("/healthz").text == "ok\n"
+    assert browser.get("/healthz/web").text == "ok\n"
     (password,) = re.findall(r"First user: admin, password: (\S+)", run.text)
     browser.sign_in(password)
     assert manage("load_tasks", str(EXAMPLES / "tasks.toml"))["created"] == 3

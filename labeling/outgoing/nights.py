@@ -16,6 +16,9 @@ from .receivers import FAIL_PING, PING, addresses, link, names
 LOOKED_BACK = timedelta(days=2)
 """Nights that were due earlier are history: nobody is told of them any more."""
 
+EMPTY_TOLD_WITHIN = timedelta(hours=1)
+"""A night of which nothing was sent is told at its hour or not at all: nobody wants that from a fresh installation."""
+
 
 def look(settings: Configuration, now: datetime) -> None:
     for night in Night.objects.filter(due_at__gt=now - LOOKED_BACK, due_at__lte=now).order_by("date"):
@@ -85,4 +88,5 @@ def _report_is_due(night: Night, settings: Configuration, now: datetime) -> bool
     if settings.report_when is ReportWhen.COMPLETE and night.completed_at:
         return True
     _, hour = nights.next_due(night.due_at, settings.report_at, settings.zone)
-    return now >= hour
+    is_too_late = night.left_at is None and now - hour > EMPTY_TOLD_WITHIN
+    return now >= hour and not is_too_late

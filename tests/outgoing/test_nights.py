@@ -229,6 +229,13 @@ def test_a_report_on_completion_comes_with_it_and_at_the_hour_at_the_latest(
     assert len(chat.calls) == 1
 
 
+def test_a_fresh_installation_reports_no_night_before_it(
+    night: Night, chat: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at(MORNING + timedelta(hours=2), monkeypatch)
+    assert chat.calls == []
+
+
 def test_a_report_that_is_off_is_off(night: Night, chat: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     at(MORNING, monkeypatch, configured(report_when="off"))
     assert chat.calls == []

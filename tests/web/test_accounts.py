@@ -1,7 +1,9 @@
 """Accounts and roles: who may what, one-time passwords, and somebody who may administer is always left."""
 
 import re
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -136,8 +138,19 @@ def test_a_superuser_is_an_admin_until_somebody_gives_a_smaller_role(admin: Clie
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_admins_who_demote_each_other_at_once_leave_one(transactional_db: None) -> None:
+def test_two_admins_who_demote_each_other_at_once_leave_one(
+    transactional_db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both are held where they would see each other, were one not made to wait before it looks."""
+    meeting, take = threading.Barrier(2), accounts._take_role
+
+    def take_and_wait(user: User, role: str) -> None:
+        take(user, role)
+        with suppress(threading.BrokenBarrierError):
+            meeting.wait(2)
+
     pair = [accounts.add(name, "admin", by="test")[0] for name in ("anna", "bert")]
+    monkeypatch.setattr(accounts, "_take_role", take_and_wait)
     found = at_once(*[lambda user=user: accounts.set_role(user, "viewer") for user in pair])
     assert [type(each) for each in found if isinstance(each, Exception)] == [accounts.LastAdmin]
     assert accounts.admins().count() == 1
