@@ -4,7 +4,7 @@
   "use strict";
 
   const FIRST_WAIT = 2000, LONGEST_WAIT = 60000, STALE_AFTER = 3, TOAST_MS = 8000;
-  let failures = 0, notBefore = 0, updatedAt = new Date();
+  let failures = 0, notBefore = 0, updatedAt = new Date(), retry = 0;
 
   const byId = (id) => document.getElementById(id);
   /* By the address: an element that was swapped away cannot be asked any more. */
@@ -42,6 +42,7 @@
   }
 
   function pollNow() {
+    clearTimeout(retry);
     notBefore = 0;
     const region = document.querySelector("[data-live][hx-get]");
     if (region && window.htmx) window.htmx.ajax("GET", region.getAttribute("hx-get"), { source: region, target: region, swap: "outerHTML" });
@@ -49,7 +50,11 @@
 
   function failed() {
     failures += 1;
-    notBefore = Date.now() + Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** (failures - 1));
+    const wait = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** (failures - 1));
+    notBefore = Date.now() + wait;
+    /* A page in a slow rhythm would otherwise notice only minutes later that the server is back. */
+    clearTimeout(retry);
+    retry = setTimeout(() => { if (!document.hidden) pollNow(); }, wait);
     if (failures >= STALE_AFTER) {
       say("stale");
       showBanner();
@@ -57,6 +62,7 @@
   }
 
   function succeeded() {
+    clearTimeout(retry);
     failures = 0;
     notBefore = 0;
     updatedAt = new Date();
@@ -78,6 +84,7 @@
   document.addEventListener("htmx:responseError", (event) => {
     if (!isPoll(event)) toast("Not done: the server answered " + event.detail.xhr.status + ". Reload the page and try it again.");
   });
+  window.addEventListener("online", () => { if (failures) pollNow(); });
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) say("paused");
     else { say("live"); pollNow(); }
@@ -119,6 +126,14 @@
       if (event.dataTransfer.files.length) { input.files = event.dataTransfer.files; told(); }
     });
     input.addEventListener("change", told);
+    /* Said before a file of gigabytes travels for nothing; the server says the same. */
+    const limit = Number(input.dataset.limit);
+    input.addEventListener("change", () => {
+      const file = input.files[0];
+      input.setCustomValidity(file && limit && file.size > limit ? "The file is larger than the " + input.dataset.limitWords + " that are allowed." : "");
+      zone.classList.toggle("bad", !input.checkValidity());
+      if (!input.reportValidity()) input.value = "";
+    });
   }
 
   /* Things that come with a page or a swap; each is made ready once. */
@@ -187,6 +202,8 @@
     const search = byId("q");
     if (event.key === "/" && search && !event.target.closest("input, textarea, select")) { event.preventDefault(); search.focus(); }
   });
+
+  if ("serviceWorker" in navigator && window.isSecureContext) navigator.serviceWorker.register("/sw.js").catch(() => {});
 
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   if (zone) document.cookie = "nightshift_zone=" + zone + "; path=/; max-age=31536000; samesite=lax";

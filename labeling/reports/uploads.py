@@ -1,4 +1,4 @@
-"""One upload from check to delivery: the receipt, and the list of them."""
+"""One upload from check to delivery: the receipt."""
 
 import hashlib
 from collections.abc import Sequence
@@ -18,7 +18,6 @@ from labeling.states import DocumentState, Kind, RefusalReason, UploadState, Way
 
 from .accuracy import Range, wilson
 from .estimates import Afterwards, BeforeImport, afterwards, before_import
-from .paging import Page, page_of
 from .prices import price_book, waiting_loads
 
 MOST_LABELS = 200
@@ -27,22 +26,6 @@ RECOUNT = timedelta(seconds=30)
 """Labels are counted from the rows; while an upload is being labeled no oftener than this."""
 
 KEEP_COUNT = 7 * 24 * 3600
-
-
-@dataclass(frozen=True, slots=True)
-class UploadLine:
-    """One upload in the list, with its documents by state."""
-
-    upload: Upload
-    states: dict[DocumentState, int]
-
-    @property
-    def parts(self) -> list[tuple[str, int, str]]:
-        return parts_of(self.states)
-
-    @property
-    def is_moving(self) -> bool:
-        return self.upload.state in (UploadState.RECEIVED, UploadState.IMPORTING, UploadState.READY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,16 +118,6 @@ def parts_of(states: dict[DocumentState, int]) -> list[tuple[str, int, str]]:
         ("wait", states[DocumentState.QUEUED], "waiting"),
         ("can", states[DocumentState.WITHDRAWN], "withdrawn"),
     ]
-
-
-def upload_page(*, before: int | None, after: int | None) -> Page[Upload]:
-    rows = Upload.objects.select_related("version__task", "created_by")
-    return page_of(rows, before=before, after=after, size=30)
-
-
-def lines_of(uploads: Sequence[Upload]) -> list[UploadLine]:
-    states = counts.documents_by_upload([upload.pk for upload in uploads])
-    return [UploadLine(upload, states[upload.pk]) for upload in uploads]
 
 
 def receipt(upload: Upload, *, earlier: Upload | None) -> Receipt:

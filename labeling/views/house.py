@@ -1,9 +1,12 @@
 """How the house runs: theme, health."""
 
+import hashlib
+
 from django.contrib.auth.decorators import login_not_required
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
+from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
@@ -27,6 +30,22 @@ def theme(request: HttpRequest) -> HttpResponseBase:
     else:
         response.delete_cookie(THEME_COOKIE)
     return response
+
+
+@login_not_required
+@require_safe
+def offline(request: HttpRequest) -> HttpResponse:
+    """What the browser shows while the server is away; it keeps it from the last visit."""
+    return render(request, "offline.html")
+
+
+@login_not_required
+@never_cache
+@require_safe
+def service_worker(request: HttpRequest) -> HttpResponse:
+    """Keeps the page above. Its address is the root's, because a worker reaches only what is below its own."""
+    stand = hashlib.sha256("".join(map(static, ("dash.css", "icon.svg", "offline.js"))).encode()).hexdigest()[:8]
+    return render(request, "sw.js", {"stand": stand}, content_type="text/javascript")
 
 
 @login_not_required

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.http import HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -13,10 +14,11 @@ from labeling.files import FileRefused, Format, ReadOptions, RefusedRow, refused
 from labeling.forms import ColumnsForm, UploadForm, WayForm
 from labeling.models import Activity, Document, LabelingTask, Upload
 from labeling.pipeline import intake
-from labeling.reports import estimates
+from labeling.reports import estimates, upload_list
 from labeling.reports import uploads as report
 from labeling.reports.alarms import webhook_of
-from labeling.reports.paging import an_id
+from labeling.reports.paging import a_word, an_id
+from labeling.reports.upload_list import UploadFilters
 from labeling.states import RefusalReason, UploadState, Way
 from labeling.store import DiskLow
 from labeling.templatetags.figures import noun
@@ -206,11 +208,21 @@ def _who_was_first(upload: Upload) -> str:
 
 
 def _list_page(request: WebRequest) -> LivePage:
-    found = report.upload_page(before=an_id(request.GET.get("before")), after=an_id(request.GET.get("after")))
-    lines = report.lines_of(found.rows)
+    filters = UploadFilters(**{name: a_word(request.GET.get(name))[:200] for name in ("q", "task", "state", "by")})
+    before, after = an_id(request.GET.get("before")), an_id(request.GET.get("after"))
+    found = upload_list.upload_page(filters, before=before, after=after)
+    lines = upload_list.lines_of(found.rows)
     every = ACTIVE if any(line.is_moving for line in lines) else IDLE
-    is_newest = not request.GET.get("before") and not request.GET.get("after")
-    context = {"page": found, "lines": lines}
+    # Further back, and among what was searched for, nothing comes in by itself.
+    is_newest = before is None and after is None and filters.is_empty
+    context = {
+        "page": found,
+        "lines": lines,
+        "filters": filters,
+        "tasks": LabelingTask.objects.order_by("name"),
+        "states": list(UploadState),
+        "people": User.objects.order_by("username").values_list("username", flat=True)[:100],
+    }
     return LivePage("uploads/list.html", reverse("uploads_live"), every if is_newest else None, context)
 
 

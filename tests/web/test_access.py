@@ -130,7 +130,7 @@ CHOOSING: Kwargs = {"selection_new": {}, "selection_pasted": {}}
 """Commands that change no document: whoever may look may choose what to look at."""
 
 EDITOR_PARTS: Kwargs = {"task_preview": {}, "task_count": {}}
-OPEN = {"login", "password_change", "theme", "health", "workers_health"}
+OPEN = {"login", "password_change", "theme", "health", "workers_health", "offline", "service_worker"}
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from labeling.files import FileRefused
 from labeling.models import Activity, Document, LabelingTaskVersion, Upload
 from labeling.pipeline import intake
 from labeling.states import UploadState, Way
-from tests.factories import make_document, make_task, make_upload, make_version
+from tests.factories import make_document, make_request, make_result, make_task, make_upload, make_version
 from tests.files.test_workbooks import book
 
 HX = {"HX-Request": "true"}
@@ -297,3 +297,30 @@ def test_a_workbook_comes_in_and_another_sheet_can_be_chosen(operator: Client, v
     assert found == [("two", {"note": "7"})]
     lines = b"".join(operator.get(f"/uploads/{upload.pk}/original")).decode().splitlines()
     assert lines == ["text,note,label,state,reason", "two,7,,queued,"]
+
+
+def test_the_list_is_searched_and_filtered(viewer: Client, operator: Client, version: LabelingTaskVersion) -> None:
+    ada = User.objects.create_user("ada")
+    wanted = make_upload(version, file_name="March letters.csv", created_by=ada)
+    make_upload(file_name="april.csv", state=UploadState.DISCARDED)
+    for query in ("q=letters+MARCH", f"q=U-{wanted.pk}", "task=colors", "by=ada", "state=ready"):
+        seen = viewer.get(f"/uploads/?{query}").content.decode()
+        assert "March letters.csv" in seen, query
+        assert "april.csv" not in seen, query
+        assert "hx-trigger" not in seen.partition('id="live"')[2].partition(">")[0]
+    assert "No upload matches" in viewer.get("/uploads/?q=nothing").content.decode()
+    assert "april.csv" in viewer.get("/uploads/?state=nonsense&before=zz").content.decode()
+
+
+def test_the_list_shows_what_was_paid_and_gives_the_labels(viewer: Client, version: LabelingTaskVersion) -> None:
+    upload = make_upload(version)
+    make_result(make_request(make_document(upload)), answer="red")
+    other = make_upload(version)
+    make_document(other)
+    html = viewer.get("/uploads/").content.decode()
+    assert "$0.00008" in html
+    assert f'href="/uploads/{upload.pk}/original"' in html
+    assert f'href="/uploads/{other.pk}/original"' not in html
+    assert "does not balance" not in html
+    Upload.objects.filter(pk=other.pk).update(rows=2, accepted=2)
+    assert "does not balance" in viewer.get("/uploads/").content.decode()
