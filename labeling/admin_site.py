@@ -22,6 +22,7 @@ STORY = (
         (
             "Gate",
             "Restoration",
+            "Erasure",
             "Setting",
             "Heartbeat",
             "LedgerCheck",

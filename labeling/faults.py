@@ -43,6 +43,7 @@ PLACES = frozenset(
         *("move: moving", "move: moved"),
         *("withdraw: wished", "withdraw: restoring", "withdraw: sweeping", "withdraw: swept"),
         *("trial: rest sent", "trial: rest discarded", "trial: portion withdrawn", "send now: carried out"),
+        *("erase: asked", "erase: erasing", "erase: portion done", "erase: file removed"),
         *("restored: listed", "restored: lines read", "restored: mapping", "restore: filled", "restored: mapped"),
         *("tallies: folding", "tallies: folded", "hand out: leased"),
         *(

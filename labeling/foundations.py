@@ -12,6 +12,7 @@ SCHEDULES: tuple[dict[str, Any], ...] = (
     {"name": "nightshift ledger", "func": "labeling.tasks.ledger", "minutes": 5, "cluster": "ticks"},
     {"name": "nightshift outgoing", "func": "labeling.tasks.outgoing", "minutes": 1, "cluster": "ticks"},
     {"name": "nightshift models", "func": "labeling.tasks.list_models", "minutes": 15, "cluster": "bulk"},
+    {"name": "nightshift retention", "func": "labeling.tasks.retention", "minutes": 30, "cluster": "ticks"},
     {"name": "nightshift prune", "func": "labeling.tasks.prune", "minutes": 1440, "cluster": "ticks"},
     *(
         {"name": f"nightshift beat {queue}", "func": "labeling.tasks.beat", "args": f"'{queue}'", "minutes": 1}

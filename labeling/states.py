@@ -211,6 +211,13 @@ class Found(Word):
         return frozenset({cls.RUNNING, cls.ENDED})
 
 
+class ErasureKind(Word):
+    """Who wanted it erased."""
+
+    PERSON = "person", "An admin asked for it."
+    RETENTION = "retention", "Its labeling task keeps texts for so many days only."
+
+
 class CanaryState(Word):
     """What one real-time call said about the params of a version."""
 

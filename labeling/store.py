@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,3 +53,14 @@ def keep(file: IO[bytes], path: Path) -> None:
     os.fsync(file.fileno())
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     os.replace(file.name, path)
+
+
+def sweep_temporary(older_than: float) -> int:
+    """Remove what killed processes left on its way in or out, `older_than` seconds; returns how many files."""
+    before, gone = time.time() - older_than, 0
+    for name in ("spool", "tmp"):
+        for path in folder(name).iterdir():
+            if path.is_file() and path.stat().st_mtime < before:
+                path.unlink(missing_ok=True)
+                gone += 1
+    return gone

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django_q.models import Success
 from django_q.tasks import async_task
 
-from labeling import configuration, faults, heartbeat
+from labeling import configuration, faults, heartbeat, store
 from labeling import ledger as book
 from labeling.heartbeat import beating
 from labeling.models import (
@@ -20,6 +20,7 @@ from labeling.models import (
     Batch,
     BulkAct,
     Document,
+    Erasure,
     Heartbeat,
     LabelingTaskVersion,
     LedgerCheck,
@@ -221,6 +222,8 @@ def recover() -> str:
     from labeling.pipeline import recover as recovery
 
     recovery.recover(timezone.now())
+    if Erasure.objects.filter(done_at=None).exists():
+        async_task("labeling.tasks.erase", cluster=BULK)
     if Restoration.objects.filter(settled_at=None).exists():
         async_task("labeling.tasks.look_up_what_left", cluster=BULK)
     return f"{doubt.settle_doubt(configuration.load(), timezone.now())} doubtful batches settled"
@@ -232,6 +235,22 @@ def look_up_what_left() -> str:
 
     with beating(BULK, "looking up what left since the backup"):
         return f"{restored.look_up(configuration.load(), timezone.now())} batches found"
+
+
+def erase() -> str:
+    """Carries out what is to be erased, in portions."""
+    from labeling.pipeline import erase as stage
+
+    with beating(BULK, "erasing"):
+        return f"{stage.carry_out(configuration.load(), until=timezone.now() + stage.RUN)} erased"
+
+
+def retention() -> str:
+    """Asks for what is older than its labeling task keeps it."""
+    from labeling.pipeline import erase as stage
+
+    asked = stage.ask_for_what_is_old(configuration.load(), timezone.now())
+    return f"{asked} uploads are to be erased"
 
 
 def ledger() -> str:
@@ -254,6 +273,7 @@ def prune() -> str:
     from labeling.pipeline import bulk
 
     before = timezone.now() - KEEP_SUCCESSES
+    store.sweep_temporary(KEEP_SUCCESSES.total_seconds())
     old, _ = Success.objects.filter(stopped__lt=before).delete()
     LedgerCheck.objects.filter(checked_at__lt=before).delete()
     Heartbeat.objects.filter(beaten_at__lt=before).delete()

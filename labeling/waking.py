@@ -18,3 +18,8 @@ def wake_outgoing() -> None:
 def wake() -> None:
     if OrmQ.objects.filter(key=TICKS, lock__lte=timezone.now()).count() <= ENOUGH:
         async_task("labeling.tasks.tick", cluster=TICKS)
+
+
+def wake_eraser() -> None:
+    """What is to be erased begins to go at once; `recover` asks again for whatever is left."""
+    async_task("labeling.tasks.erase", cluster="bulk")

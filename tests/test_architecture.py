@@ -39,6 +39,7 @@ STAGES = (
     "counting",
     "decide",
     "doubt",
+    "erase",
     "hold",
     "ingest",
     "intake",

@@ -29,6 +29,7 @@ The order of the first page is in labeling/admin_site.py.
 from . import (
     batches,
     documents,
+    erasures,
     leaving,
     listed,
     money,
@@ -46,6 +47,7 @@ from . import (
 __all__ = [
     "batches",
     "documents",
+    "erasures",
     "leaving",
     "listed",
     "money",

@@ -64,26 +64,29 @@ _CHOSEN = """
 
 _PAGE = """
     WITH page AS MATERIALIZED (
-        SELECT d.id, d.version_id, d.state, d.failure_reason, d.leader_id, d.attempts, d.result_id
+        SELECT d.id, d.version_id, d.state, d.failure_reason, d.leader_id, d.attempts, d.result_id,
+            d.erasure_id
         FROM labeling_document d {labeled_since} {chosen}
         WHERE d.upload_id = %(upload)s AND d.id >= %(first)s AND d.id < %(end)s AND d.state <> 'withdrawn'
     ), found AS (
-        SELECT p.id, p.state, p.failure_reason, p.leader_id, p.attempts, p.result_id,
+        SELECT p.id, p.state, p.failure_reason, p.leader_id, p.attempts, p.result_id, p.erasure_id,
             COALESCE(shown.version_id, p.version_id) AS version_id,
-            content.external_id, content.text, content.gold_label, content.metadata,
+            COALESCE(content.external_id, '') AS external_id, COALESCE(content.text, '') AS text,
+            COALESCE(content.gold_label, '') AS gold_label, COALESCE(content.metadata, '{{}}') AS metadata,
             spent.input_tokens, spent.output_tokens, spent.list_usd, spent.paid_usd, spent.unpriced,
             shown.request_id, shown.lane, shown.model, shown.custom_id, shown.batch_id,
             CASE WHEN p.result_id IS NOT NULL AND shown.usable THEN shown.answer END AS label,
             CASE WHEN p.result_id IS NULL THEN NULL
                 WHEN p.leader_id IS NULL THEN shown.created_at
                 ELSE GREATEST(shown.created_at, %(came_in)s) END AS labeled_at,
-            sum(octet_length(content.text) + pg_column_size(content.metadata) + COALESCE(octet_length(shown.answer), 0))
+            sum(COALESCE(octet_length(content.text) + pg_column_size(content.metadata), 0)
+                + COALESCE(octet_length(shown.answer), 0))
                 OVER (ORDER BY p.id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
         FROM page p
-        CROSS JOIN LATERAL (
+        LEFT JOIN LATERAL (
             SELECT t.external_id, t.text, t.gold_label, t.metadata
             FROM labeling_documenttext t WHERE t.document_id = p.id LIMIT 1
-        ) AS content
+        ) AS content ON TRUE
         CROSS JOIN LATERAL (
             SELECT
                 COALESCE(sum(s.input_tokens::bigint + s.cache_write_5m_tokens + s.cache_write_1h_tokens
@@ -107,7 +110,8 @@ _PAGE = """
     )
     SELECT f.id, f.metadata::text,
         f.external_id, f.text, COALESCE(f.label, ''), f.gold_label, f.state,
-        CASE WHEN f.state = 'failed' THEN f.failure_reason ELSE '' END,
+        CASE WHEN e.id IS NOT NULL THEN 'erased on ' || to_char(e.asked_at, 'YYYY-MM-DD') || ' by ' || e.asked_by
+            WHEN f.state = 'failed' THEN f.failure_reason ELSE '' END,
         CASE WHEN f.result_id IS NULL THEN '' WHEN f.leader_id IS NULL THEN 'model' ELSE 'copy' END,
         COALESCE(f.lane, ''),
         CASE WHEN f.request_id IS NULL THEN '' ELSE COALESCE(NULLIF(f.model, ''), v.model) END,
@@ -117,6 +121,7 @@ _PAGE = """
         CASE WHEN f.unpriced = 0 THEN f.paid_usd::text ELSE '' END,
         COALESCE(to_char(f.labeled_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), '')
     FROM found f LEFT JOIN labeling_labelingtaskversion v ON v.id = f.version_id
+        LEFT JOIN labeling_erasure e ON e.id = f.erasure_id
     WHERE f.bytes_before IS NULL OR f.bytes_before < %(page_bytes)s
     ORDER BY f.id
 """

@@ -3,6 +3,7 @@
 from .batches import Account, Batch, BatchEvent, Candidate, Night, Request, Result, ResultLine, StrayLine
 from .decisions import Tryout
 from .documents import Document, DocumentText, DocumentWords
+from .erasures import Erasure
 from .estimates import UploadEstimate
 from .leaving import SendOrder, Trial, TrialDocument
 from .listed import ListedModel, TokenCount
@@ -30,6 +31,7 @@ __all__ = [
     "DocumentTally",
     "DocumentText",
     "DocumentWords",
+    "Erasure",
     "FoundBatch",
     "Gate",
     "Heartbeat",

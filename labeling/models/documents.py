@@ -71,6 +71,17 @@ class Document(models.Model):
         help_text="The result that is shown; a copy shows that of its leader",
     )
 
+    erasure = models.ForeignKey(
+        "Erasure",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        db_constraint=False,
+        db_index=False,
+        related_name="erased",
+        help_text="Its words are gone; nothing of it is ever sent again",
+    )
+
     objects = DocumentQuerySet.as_manager()
 
     class Meta:
@@ -103,6 +114,7 @@ class Document(models.Model):
                 name="document_going_again",
                 condition=Q(state="queued", not_before__isnull=False),
             ),
+            models.Index(fields=("erasure",), name="document_erased", condition=Q(erasure__isnull=False)),
             models.Index(fields=("leader",), name="document_copies", condition=Q(leader__isnull=False)),
             models.Index(
                 fields=("id",), name="document_waiting_copies", condition=Q(leader__isnull=False, state="queued")

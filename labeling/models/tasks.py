@@ -19,6 +19,9 @@ class LabelingTask(models.Model):
     in_use_since = models.DateTimeField(null=True, blank=True, help_text="When the version was put in use")
     in_use_by = models.CharField(max_length=150, blank=True, db_default="")
     created_at = models.DateTimeField(auto_now_add=True)
+    retention_days = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Days after which the words of a finished upload are erased; empty: kept"
+    )
 
     class Meta:
         ordering = ("name",)

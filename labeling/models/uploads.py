@@ -61,6 +61,8 @@ class Upload(models.Model):
     withdrawn_by = models.CharField(max_length=150, blank=True, db_default="")
     sweep_due = models.BooleanField(db_default=False, help_text="Its documents do not all follow its state yet")
 
+    erasure = models.ForeignKey("Erasure", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+
     objects = UploadQuerySet.as_manager()
 
     class Meta:

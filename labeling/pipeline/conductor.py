@@ -23,6 +23,7 @@ from . import (
     canary,
     cancel,
     doubt,
+    erase,
     ingest,
     intake,
     moving,
@@ -71,6 +72,8 @@ def run_pass(settings: Configuration, *, ignore_hour: bool = False) -> None:
     for batch in ingestible(timezone.now()):
         ingest.ingest(batch, settings)
     prove.prove_due()
+    erase.ask_for_what_is_old(settings, timezone.now())
+    erase.carry_out(settings, until=timezone.now() + erase.RUN)
     uploads.finish()
     tallies.fold()
 

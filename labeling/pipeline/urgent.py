@@ -106,8 +106,13 @@ def _with_params(claimed: list[Claimed], versions: dict[int, LabelingTaskVersion
     unknown = {claim.version_id for claim in claimed} - set(versions)
     versions |= LabelingTaskVersion.objects.select_related("task").in_bulk(unknown)
     texts = dict(DocumentText.objects.filter(pk__in=[claim.document_id for claim in claimed]).values_list("pk", "text"))
+    erased = [claim.request_id for claim in claimed if claim.document_id not in texts]
+    if erased:
+        documents.release_unsent(request_ids=erased)
     encoded = []
     for claim in claimed:
+        if claim.document_id not in texts:
+            continue
         before, after = prompts.frame(versions[claim.version_id].spec)
         encoded.append((claim, before + orjson.dumps(texts[claim.document_id]) + after))
     return encoded

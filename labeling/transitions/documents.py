@@ -420,12 +420,12 @@ def queue_again(
         "closed_reason": "",
         "attempts_before": F("attempts"),
     }
-    over = documents.filter(state__in=states)
+    over = documents.filter(erasure=None, state__in=states)
     with transaction.atomic():
         leaders = set(over.leaders().values_list("pk", flat=True))
         leaders |= set(over.exclude(leader=None).values_list("leader_id", flat=True))
         family = Q(pk__in=leaders) | Q(leader_id__in=leaders)
-        together = list(Document.objects.filter(family, state__in=states).values_list("pk", flat=True))
+        together = list(Document.objects.filter(family, erasure=None, state__in=states).values_list("pk", flat=True))
         known = set(together)
         followed = _take_version([pk for pk in leaders if pk in known], version)
         moved = Document.objects.filter(pk__in=together, state__in=states).update(**again)

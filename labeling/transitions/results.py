@@ -44,12 +44,18 @@ _SETTLE = """
         WHERE r.document_id = t.document_id AND r.outcome = 'open'
             AND r.batch_id IS NOT DISTINCT FROM %(batch)s AND r.version_id = %(version)s
         RETURNING r.id, t.*
+    ), erased AS (
+        SELECT f.id, EXISTS (
+            SELECT 1 FROM labeling_document c WHERE c.leader_id = d.id AND c.erasure_id IS NULL
+        ) AS is_shared
+        FROM fresh f JOIN labeling_document d ON d.id = f.document_id WHERE d.erasure_id IS NOT NULL
     ), stored AS (
         INSERT INTO labeling_result (
             request_id, result_type, stop_reason, error_type, usable, failure_reason, answer, model, api_request_id,
             input_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cache_read_tokens, output_tokens,
             list_usd, paid_usd, created_at)
-        SELECT id, result_type, stop_reason, error_type, usable, failure_reason, answer, model, api_request_id,
+        SELECT id, result_type, stop_reason, error_type, usable, failure_reason,
+            CASE WHEN id IN (SELECT id FROM erased WHERE NOT is_shared) THEN '' ELSE answer END, model, api_request_id,
             input_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cache_read_tokens, output_tokens,
             list_usd, paid_usd, %(now)s
         FROM fresh
@@ -101,12 +107,15 @@ _SETTLE = """
         FROM moved m JOIN fresh f ON f.document_id = m.id
         WHERE f.outcome = 'succeeded' GROUP BY m.upload_id
     )
-    SELECT id, document_id, EXISTS (SELECT 1 FROM moved WHERE state = 'withdrawn') FROM fresh
+    SELECT id, document_id, EXISTS (SELECT 1 FROM moved WHERE state = 'withdrawn'), id IN (SELECT id FROM erased)
+    FROM fresh
 """
 
 _KNOWN_LINES = """
-    SELECT r.document_id, r.custom_id, l.line
-    FROM labeling_request r LEFT JOIN labeling_resultline l ON l.request_id = r.id
+    SELECT r.document_id, r.custom_id, l.line, d.erasure_id IS NOT NULL
+    FROM labeling_request r
+    JOIN labeling_document d ON d.id = r.document_id
+    LEFT JOIN labeling_resultline l ON l.request_id = r.id
     WHERE r.batch_id = %(batch)s AND r.document_id = ANY(%(documents)s)
 """
 
@@ -192,6 +201,8 @@ def settle(readings: Sequence[Reading], booking: Booking, now: datetime) -> int:
         "canceled_become": booking.canceled_become,
     }
     with transaction.atomic(), connection.cursor() as cursor:
+        # Whoever erases takes this lock alone: a result is there to be erased, or sees that its document was.
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(hashtextextended('nightshift erase', 0))")
         cursor.execute(_CREATE_READING)
         cursor.execute("DELETE FROM reading")
         with cursor.copy(f"COPY reading ({_COLUMNS}) FROM STDIN") as copy:
@@ -199,11 +210,12 @@ def settle(readings: Sequence[Reading], booking: Booking, now: datetime) -> int:
                 copy.write_row(reading.columns())
         cursor.execute(_SETTLE, parameters)
         rows = cursor.fetchall()
-        settled = {document_id: request_id for request_id, document_id, _ in rows}
+        settled = {document_id: request_id for request_id, document_id, *_ in rows}
+        erased = {document_id for _, document_id, _, is_erased in rows if is_erased}
         # Raw lines take the short way into their table: most of the bytes of a chunk are theirs.
         with cursor.copy("COPY labeling_resultline (request_id, line) FROM STDIN") as copy:
             for reading in readings:
-                if reading.document_id in settled:
+                if reading.document_id in settled and reading.document_id not in erased:
                     copy.write_row((settled[reading.document_id], reading.line))
         if booking.batch_id is not None and len(settled) < len(readings):
             _keep_aside([r for r in readings if r.document_id not in settled], booking.batch_id)
@@ -219,11 +231,11 @@ def _keep_aside(readings: Sequence[Reading], batch_id: int) -> None:
     """Lines that answer no open request of the batch; the same line again is no news."""
     with connection.cursor() as cursor:
         cursor.execute(_KNOWN_LINES, {"batch": batch_id, "documents": [r.document_id for r in readings]})
-        known = {document_id: (custom_id, line) for document_id, custom_id, line in cursor.fetchall()}
+        known = {document_id: rest for document_id, *rest in cursor.fetchall()}
     strays = []
     for reading in readings:
-        custom_id, line = known.get(reading.document_id, ("", None))
-        if line != reading.line:
+        custom_id, line, is_erased = known.get(reading.document_id, ("", None, False))
+        if line != reading.line and not is_erased:
             digest = sha256(reading.line.encode()).hexdigest()
             why = "repeated" if custom_id else "foreign"
             strays.append(

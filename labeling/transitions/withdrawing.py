@@ -109,7 +109,7 @@ def withdraw(documents: DocumentQuerySet, *, zone: str) -> Moved:
 
 def restore(documents: DocumentQuerySet, *, zone: str) -> Moved:
     """withdrawn to what each was; a mark on what is in flight is taken off. Not of an upload that is withdrawn."""
-    wanted = documents.exclude(upload__state=UploadState.WITHDRAWN)
+    wanted = documents.filter(erasure=None).exclude(upload__state=UploadState.WITHDRAWN)
     return _in_portions(_restorable(wanted), lambda ids: _restore(ids, zone=zone))
 
 
@@ -128,7 +128,8 @@ def withdraw_upload(upload: Upload, *, by: str) -> bool:
 
 def restore_upload(upload: Upload) -> bool:
     """withdrawn to ready; `sweep` brings back what went with it. What waits for a night waits for the next one."""
-    restored = Upload.objects.filter(pk=upload.pk, state=UploadState.WITHDRAWN).update(
+    withdrawn = Upload.objects.filter(pk=upload.pk, state=UploadState.WITHDRAWN, erasure=None)
+    restored = withdrawn.update(
         state=UploadState.READY, withdrawn_at=None, withdrawn_by="", sweep_due=True, counts_from=timezone.now()
     )
     upload.refresh_from_db()

@@ -56,7 +56,7 @@ def documents(request: WebRequest) -> HttpResponseBase:
 
 @page()
 def document(request: WebRequest, pk: int) -> HttpResponseBase:
-    found = get_object_or_404(Document.objects.select_related("version__task", "upload", "result"), pk=pk)
+    found = get_object_or_404(Document.objects.select_related("version__task", "upload", "result", "erasure"), pk=pk)
     return render(
         request,
         "documents/detail.html",

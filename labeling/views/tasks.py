@@ -14,6 +14,7 @@ from labeling.models import LabelingTask, LabelingTaskVersion
 from labeling.pipeline import pausing
 from labeling.reports import listed, trying
 from labeling.reports import tasks as report
+from labeling.reports.erasing import keeping
 from labeling.reports.resuming import resuming
 from labeling.waking import wake
 
@@ -41,6 +42,7 @@ def task(request: WebRequest, slug: str) -> HttpResponseBase:
         "draft": found.draft,
         "offer": trying.offer(version) if version else None,
         "trials": trying.trials_of(found),
+        "keeping": keeping(found, timezone.now()),
         "schema": _schema_text(version.schema) if version and version.schema else "",
         "prefix": prompts.prefix(version.spec) if version else "",
         "gate": gate,

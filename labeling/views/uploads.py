@@ -191,7 +191,7 @@ def _receive(request: WebRequest, form: UploadForm) -> Upload:
 
 
 def _find(pk: int) -> Upload:
-    return get_object_or_404(Upload.objects.select_related("version__task", "created_by"), pk=pk)
+    return get_object_or_404(Upload.objects.select_related("version__task", "created_by", "erasure"), pk=pk)
 
 
 def _answer(request: WebRequest, upload: Upload, sentence: str, *, failed: bool = False) -> HttpResponseBase:

@@ -22,6 +22,7 @@ from labeling.models import (
     Candidate,
     DocumentTally,
     DocumentWords,
+    Erasure,
     Gate,
     Heartbeat,
     LedgerCheck,
@@ -133,6 +134,7 @@ def make_rows() -> dict[type[Model], Any]:
         ResultLine.objects.get(pk=result.pk),
         stray,
         restoration,
+        Erasure.objects.create(kind="person", asked_at=timezone.now(), asked_by="tests", reason="wrong file"),
         found,
         ModelPrice.objects.create(
             model=f"model-{number}",

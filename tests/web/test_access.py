@@ -78,9 +78,10 @@ OPERATOR_PAGES: Kwargs = {
     "version_use": DRAFT,
     "need": NEED,
 }
-ADMIN_PAGES: Kwargs = {"accounts": {}}
+ADMIN_PAGES: Kwargs = {"erase": {}, "accounts": {}}
 ADMIN_COMMANDS: Kwargs = {
     "restored_settle": {},
+    "task_retention": {"slug": "colors"},
     "choose_zone": {},
     "send_test": {},
     "limit_release": {},
@@ -165,7 +166,7 @@ def url(name: str) -> str:
         **CHOOSING,
         **EDITOR_PARTS,
     }[name]
-    return reverse(name, kwargs=kwargs)
+    return reverse(name, kwargs=kwargs) + ("?u=900001" if name == "erase" else "")
 
 
 def test_every_address_is_in_one_of_the_tables_here() -> None:
