@@ -5,50 +5,87 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('labeling', '0017_decisions'),
+        ("labeling", "0017_decisions"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='labelingtask',
-            name='retention_days',
-            field=models.PositiveIntegerField(blank=True, help_text='Days after which the words of a finished upload are erased; empty: kept', null=True),
+            model_name="labelingtask",
+            name="retention_days",
+            field=models.PositiveIntegerField(
+                blank=True,
+                help_text="Days after which the words of a finished upload are erased; empty: kept",
+                null=True,
+            ),
         ),
         migrations.CreateModel(
-            name='Erasure',
+            name="Erasure",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('person', 'person'), ('retention', 'retention')], max_length=10)),
-                ('asked_at', models.DateTimeField()),
-                ('asked_by', models.CharField(max_length=150)),
-                ('reason', models.CharField(max_length=200)),
-                ('last_document', models.BigIntegerField(default=0, help_text='Documents of the upload up to here are erased')),
-                ('documents', models.PositiveIntegerField(default=0, help_text='Erased so far')),
-                ('done_at', models.DateTimeField(blank=True, help_text='When nothing of it was left to erase', null=True)),
-                ('upload', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='erasures', to='labeling.upload')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("kind", models.CharField(choices=[("person", "person"), ("retention", "retention")], max_length=10)),
+                ("asked_at", models.DateTimeField()),
+                ("asked_by", models.CharField(max_length=150)),
+                ("reason", models.CharField(max_length=200)),
+                (
+                    "last_document",
+                    models.BigIntegerField(default=0, help_text="Documents of the upload up to here are erased"),
+                ),
+                ("documents", models.PositiveIntegerField(default=0, help_text="Erased so far")),
+                (
+                    "done_at",
+                    models.DateTimeField(blank=True, help_text="When nothing of it was left to erase", null=True),
+                ),
+                (
+                    "upload",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="erasures",
+                        to="labeling.upload",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-id',),
+                "ordering": ("-id",),
             },
         ),
         migrations.AddField(
-            model_name='document',
-            name='erasure',
-            field=models.ForeignKey(blank=True, db_constraint=False, db_index=False, help_text='Its words are gone; nothing of it is ever sent again', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='erased', to='labeling.erasure'),
+            model_name="document",
+            name="erasure",
+            field=models.ForeignKey(
+                blank=True,
+                db_constraint=False,
+                db_index=False,
+                help_text="Its words are gone; nothing of it is ever sent again",
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="erased",
+                to="labeling.erasure",
+            ),
         ),
         migrations.AddField(
-            model_name='upload',
-            name='erasure',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='labeling.erasure'),
+            model_name="upload",
+            name="erasure",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="labeling.erasure",
+            ),
         ),
         migrations.AddIndex(
-            model_name='document',
-            index=models.Index(condition=models.Q(('erasure__isnull', False)), fields=['erasure'], name='document_erased'),
+            model_name="document",
+            index=models.Index(
+                condition=models.Q(("erasure__isnull", False)), fields=["erasure"], name="document_erased"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='erasure',
-            constraint=models.UniqueConstraint(condition=models.Q(('upload__isnull', False)), fields=('upload',), name='erased_once'),
+            model_name="erasure",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("upload__isnull", False)), fields=("upload",), name="erased_once"
+            ),
         ),
     ]
