@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("labeling", "0018_money_limits"),
+        ("labeling", "0019_upload_estimates"),
     ]
 
     operations = [
