@@ -281,6 +281,7 @@ class Result(models.Model):
 
     class Meta:
         ordering = ("request",)
+        indexes = (models.Index(fields=("created_at",), name="result_not_usable", condition=Q(usable=False)),)
 
     def __str__(self) -> str:
         return f"{self.result_type}: {self.answer[:60]}"

@@ -2,17 +2,20 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import Count, Q, QuerySet, Sum
+from django.utils import timezone
 
-from labeling.models import SpendTally
-from labeling.states import Lane
+from labeling.models import ModelPrice, Result, SpendTally
+from labeling.states import FailureReason, Lane
 
 NOTHING = Decimal(0)
+LONGEST_BY_DAY = 31
 PERIODS = {"week": "Week", "month": "Month", "quarter": "Quarter", "year": "Year"}
+UNITS = {"day": "Day", "week": "Week", "month": "Month"}
 GROUPS = {"task": "Task", "model": "Model", "account": "Account"}
 _KEYS = {"task": "version__task__name", "model": "model", "account": "account__base_url"}
 CSV_HEADER = (
@@ -63,6 +66,15 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
+class Wasted:
+    """Paid answers that were of no use, for one reason."""
+
+    reason: FailureReason
+    answers: int
+    paid_usd: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class Group:
     name: str
     money: Money
@@ -92,22 +104,49 @@ class Savings:
         )
 
 
-def savings(today: date, *, period: str, group: str) -> Savings:
-    """`today` in the site's zone. One query for the bars, one for the groups; everything else is summed from them."""
+def savings(today: date, *, period: str, group: str, unit: str = "") -> Savings:
+    """`today` in the site's zone; a bar for each `unit`, by itself days up to a month and weeks above.
+
+    One query for the bars, one for the groups; everything else is summed from them.
+    """
     first, last = _period(today, period)
     tallies = SpendTally.objects.filter(day__gte=first, day__lte=last).order_by()
     by_day: dict[date, Any] = {row["day"]: row for row in tallies.values("day").annotate(**_SUMS)}
     groups = _groups(tallies, group)
+    unit = unit or ("week" if (last - first).days > LONGEST_BY_DAY else "day")
     return Savings(
         period=period,
         group=group,
         first=first,
         last=last,
         money=_money(list(by_day.values())),
-        bars=_bars(first, last, today, {day: _money([row]) for day, row in by_day.items()}),
-        bar_unit="week" if period in ("quarter", "year") else "day",
+        bars=_bars(first, last, today, {day: _money([row]) for day, row in by_day.items()}, unit),
+        bar_unit=unit,
         groups=groups,
     )
+
+
+def wasted(today: date, zone: tzinfo, *, period: str) -> list[Wasted]:
+    """Paid for answers of the period that brought no usable label, by cause; the dearest first.
+
+    By when the answer came; an index of its own holds only such answers.
+    """
+    first, last = _period(today, period)
+    since, until = (datetime.combine(day, time(0), tzinfo=zone) for day in (first, last + timedelta(days=1)))
+    rows = (
+        Result.objects.filter(usable=False, paid_usd__gt=0, created_at__gte=since, created_at__lt=until)
+        .order_by()
+        .values_list("failure_reason")
+        .annotate(n=Count("pk"), usd=Sum("paid_usd"))
+    )
+    known = [Wasted(FailureReason(reason), n, usd) for reason, n, usd in rows if reason in set(FailureReason)]
+    return sorted(known, key=lambda row: -row.paid_usd)
+
+
+def prices_today() -> dict[str, tuple[Decimal, Decimal]]:
+    """USD per million tokens in and out of each model, of its first tier, as in effect today."""
+    rows = ModelPrice.objects.filter(above_prompt_tokens=0, effective_from__lte=timezone.now().date())
+    return {row.model: (row.input.normalize(), row.output.normalize()) for row in rows.order_by("effective_from")}
 
 
 def rows_for_csv(today: date, *, period: str) -> Iterator[tuple[object, ...]]:
@@ -171,19 +210,24 @@ def _period(today: date, period: str) -> tuple[date, date]:
     return today.replace(day=1), today
 
 
-def _bars(first: date, last: date, today: date, by_day: dict[date, Money]) -> list[Bar]:
-    """A bar per day up to a month, per week (from its Monday) above."""
-    weekly = (last - first).days > 31
+def _bars(first: date, last: date, today: date, by_day: dict[date, Money], unit: str) -> list[Bar]:
+    """A bar for each day, week (from its Monday) or month, cut at the ends of the period."""
     days: dict[date, list[Money]] = {}
     day = first
     while day <= last:
-        start = max(first, day - timedelta(days=day.weekday())) if weekly else day
+        start = max(first, _begin_of(unit, day))
         days.setdefault(start, [])
         if day in by_day:
             days[start].append(by_day[day])
         day += timedelta(days=1)
     newest = max(days)
     return [_bar(start, moneys, is_today=start == newest and last == today) for start, moneys in days.items()]
+
+
+def _begin_of(unit: str, day: date) -> date:
+    if unit == "week":
+        return day - timedelta(days=day.weekday())
+    return day.replace(day=1) if unit == "month" else day
 
 
 def _bar(start: date, moneys: Sequence[Money], *, is_today: bool) -> Bar:

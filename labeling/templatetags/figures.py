@@ -101,6 +101,12 @@ def how_sure(estimate: Estimate) -> str:
 
 
 @register.filter
+def cause_words(reason: str) -> str:
+    """A machine name in words: `not a label`."""
+    return str(reason).replace("_", " ").capitalize()
+
+
+@register.filter
 def off_by(error: Decimal) -> str:
     """How far an estimate was off: `3% more`, `12% less`."""
     percent = (abs(error) * 100).quantize(ONE, ROUND_HALF_UP)

@@ -20,9 +20,15 @@ from .reader import settings_of
 def savings(request: WebRequest) -> HttpResponseBase:
     period, group = _choice(request, "period", report.PERIODS, "month"), _choice(request, "by", report.GROUPS, "task")
     settings = settings_of(request)
-    calculator = CalculatorForm.from_query(request.GET)
+    prices = report.prices_today()
+    calculator = CalculatorForm.from_query(request.GET).priced(prices)
+    unit = _choice(request, "each", report.UNITS, "")
+    today = timezone.now().astimezone(settings.zone).date()
     context = {
-        "savings": report.savings(timezone.now().astimezone(settings.zone).date(), period=period, group=group),
+        "savings": report.savings(today, period=period, group=group, unit=unit),
+        "wasted": report.wasted(today, settings.zone, period=period),
+        "units": report.UNITS,
+        "models": sorted(prices),
         "periods": report.PERIODS,
         "groups": report.GROUPS,
         "calculator": calculator,

@@ -82,6 +82,35 @@ def test_the_calculator_is_a_plain_form_in_the_address(viewer: Client) -> None:
     assert viewer.get("/savings/?documents=many").status_code == 422
 
 
+def test_the_calculator_takes_the_prices_of_a_model(viewer: Client) -> None:
+    seen = see(viewer, "/savings/?documents=100,000&tokens_in=50&tokens_out=20&model=claude-sonnet-4-5&price_in=99")
+    assert "All real-time $45.00 All in batches $22.50" in seen
+    unknown = see(viewer, "/savings/?documents=100,000&tokens_in=50&tokens_out=20&model=none&price_in=3&price_out=15")
+    assert "All real-time $45.00 All in batches $22.50" in unknown
+
+
+def test_a_labeling_budget_of_a_thousand_dollars_becomes_five_hundred(viewer: Client) -> None:
+    assert "All in batches $500.00" in see(viewer, "/savings/?budget=1000")
+
+
+@pytest.mark.parametrize("unit", ["day", "week", "month"])
+def test_bars_are_days_weeks_or_months_and_sum_to_the_same(viewer: Client, unit: str) -> None:
+    spend()
+    assert f"by {unit}," in viewer.get(f"/savings/?each={unit}&period=year").content.decode()
+    assert "$5.00 saved" in see(viewer, f"/savings/?each={unit}&period=year")
+
+
+def test_what_was_paid_for_nothing_is_told_by_cause_with_its_documents(viewer: Client) -> None:
+    upload = make_upload()
+    make_result(make_request(make_document(upload)), usable=False, failure_reason="cut_off", paid_usd=Decimal("0.25"))
+    make_result(make_request(make_document(upload)), usable=False, failure_reason="not_a_label")
+    make_result(make_request(make_document(upload)))
+    seen = see(viewer, "/savings/")
+    assert "Cut off 1 $0.25" in seen
+    assert "Not a label 1" in seen
+    assert "state=failed&amp;cause=cut_off" in viewer.get("/savings/").content.decode()
+
+
 def test_accuracy_is_a_range() -> None:
     assert str(wilson(8_712, 10_003)) == "86.4 to 87.7 %"
 
