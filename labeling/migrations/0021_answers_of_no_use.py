@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("labeling", "0019_upload_estimates"),
+        ("labeling", "0020_erasures"),
     ]
 
     operations = [
