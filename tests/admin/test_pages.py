@@ -258,7 +258,7 @@ def test_the_first_page_tells_the_story_in_order(superuser: Client) -> None:
 def test_a_model_outside_the_story_is_still_listed(superuser: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(admin_site, "STORY", STORY[:-1])
     listed = superuser.get(reverse("admin:index")).context["app_list"]
-    assert [app["name"] for app in listed][-2:] == ["Authentication and Authorization"] * 2
+    assert [app["name"] for app in listed].count("Authentication and Authorization") == 2
 
 
 @pytest.mark.parametrize("model", [Document, Batch])
