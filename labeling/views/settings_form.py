@@ -12,7 +12,7 @@ from pydantic import ValidationError as SettingsInvalid
 from labeling.configuration import Configuration, ReportWhen, fixed_by_environment, variable
 
 LIMITS = frozenset({"night_limit_usd", "urgent_limit_usd"})
-"""Settings that nothing obeys yet; the page says so beside them."""
+"""Settings beside which the page links to what they hold back."""
 
 GROUPS = (
     (
