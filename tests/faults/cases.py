@@ -169,7 +169,7 @@ _CANARY = (
     *("canary: read", "canary: decided"),
 )
 _CANCEL_COMMAND = ("-m", "tests.faults.person", "cancel")
-_SLOW_BATCHES = {"SANDBOX_SECONDS_PER_BATCH": "20"}
+_SLOW_BATCHES = {"SANDBOX_SECONDS_PER_BATCH": "60"}
 
 
 def kills() -> Iterator[Case]:
