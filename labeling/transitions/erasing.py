@@ -62,7 +62,7 @@ def erase(erasure: Erasure, documents: Sequence[int], *, zone: str) -> int:
         place["ids"] = [row[0] for row in cursor.fetchall()]
         cursor.execute(_MARK, place)
         erased = int(cursor.rowcount)
-        for statement in (_ANSWERS, _LINES, _STRAYS, _CUSTOM_IDS, _TEXTS, _HASHES, *_HAND_OVER):
+        for statement in (_ANSWERS, _LINES, _STRAYS, _CUSTOM_IDS, _TEXTS, _PROOFS, _HASHES, *_HAND_OVER):
             cursor.execute(statement, place)
     Erasure.objects.filter(pk=erasure.pk).update(documents=F("documents") + erased)
     return erased
@@ -163,6 +163,12 @@ _CUSTOM_IDS = """
 """
 
 _TEXTS = "DELETE FROM labeling_documenttext WHERE document_id = ANY(%(ids)s)"
+
+# What was proved of their batches cannot be rebuilt any more; a worker finds that and says so.
+_PROOFS = """
+    UPDATE labeling_batch SET proof = 'due' WHERE proof IN ('equal', 'different') AND id IN (
+        SELECT batch_id FROM labeling_request WHERE document_id = ANY(%(ids)s))
+"""
 
 _HASHES = f"UPDATE labeling_document SET sha256 = {_RANDOM} WHERE id = ANY(%(ids)s)"
 

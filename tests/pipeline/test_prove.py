@@ -1,16 +1,18 @@
 """The exact requests of a batch can be rebuilt, downloaded, and compared with what was sent."""
 
 import hashlib
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
+from django.utils import timezone
 
 from labeling import exact, exports, prompts, tasks
 from labeling.exports import batch_files
 from labeling.models import Batch, DocumentText, LabelingTaskVersion, Request, ResultLine
-from labeling.pipeline import prove, submit
+from labeling.pipeline import erase, prove, submit
 from labeling.states import Proof
 from tests.fake_api import FakeApi
 from tests.pipeline.story import a_version, anew, body_of, brought_in, built, ended, fetched, played, setting, texts
@@ -85,6 +87,18 @@ def test_erased_texts_are_said_and_never_made_up(fake: FakeApi) -> None:
     first, second, third = lines_of(batch)
     assert (second["params"], second["erased"]) == (None, True)
     assert {line["params"]["messages"][0]["content"] for line in (first, third)} == {"text number 0", "text number 2"}
+
+
+def test_a_proof_does_not_outlive_the_texts_that_it_was_made_of(fake: FakeApi) -> None:
+    upload = brought_in(a_version(), texts(2))
+    (batch,) = played(fake)
+    prove.prove_due()
+    assert anew(batch).proof == Proof.EQUAL
+    upload.refresh_from_db()
+    erase.erase_upload(upload, by="anna", reason="asked for")
+    erase.carry_out(setting(), until=timezone.now() + timedelta(minutes=1))
+    assert anew(batch).proof == Proof.DUE
+    assert prove.prove_due() == [Proof.ERASED]
 
 
 def test_a_batch_that_left_before_hashes_were_kept_says_that(fake: FakeApi) -> None:
