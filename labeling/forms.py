@@ -106,6 +106,40 @@ class WayForm(forms.Form):
         return Way(self.cleaned_data["way"])
 
 
+class TryFirstForm(forms.Form):
+    """How many documents are tried first."""
+
+    try_first = forms.IntegerField(
+        min_value=1,
+        max_value=100,
+        error_messages={
+            "required": "Say how many are tried, 1 to 100.",
+            "invalid": "Say how many are tried, 1 to 100.",
+            "min_value": "At least one document is tried.",
+            "max_value": "At most 100 documents are tried.",
+        },
+    )
+
+
+class HoldForm(forms.Form):
+    """For tonight, or until released; with a reason."""
+
+    reason = forms.CharField(max_length=200, error_messages={"required": "Say why, in a few words."})
+    until = forms.ChoiceField(required=False, choices=[("released", "released"), ("tonight", "tonight")])
+
+    @property
+    def is_for_tonight(self) -> bool:
+        return bool(self.cleaned_data["until"] == "tonight")
+
+
+class ImportAgainForm(forms.Form):
+    task = forms.ModelChoiceField(
+        LabelingTask.objects.filter(version_in_use__isnull=False).select_related("version_in_use"),
+        to_field_name="slug",
+        error_messages={"required": "Choose a labeling task.", "invalid_choice": "That labeling task does not exist."},
+    )
+
+
 class ReasonForm(forms.Form):
     reason = forms.CharField(max_length=200, error_messages={"required": "Say why, in a few words."})
 

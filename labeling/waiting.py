@@ -262,7 +262,7 @@ _ROWS = """
             AND (%(ids)s::bigint[] IS NULL OR c.document_id = ANY(%(ids)s))
     ), seen AS (
         SELECT d.upload_id, d.version_id, v.task_id, d.way, d.leader_id IS NOT NULL AS is_copy,
-            d.leader_id IS NOT NULL AND %(any_doubt)s AND EXISTS (
+            d.leader_id IS NOT NULL AND EXISTS (SELECT 1 FROM labeling_batch WHERE state = 'unknown') AND EXISTS (
                 SELECT 1 FROM labeling_request r JOIN labeling_batch b ON b.id = r.batch_id
                 WHERE r.document_id = d.leader_id AND r.outcome = 'open' AND b.state = 'unknown') AS is_in_doubt,
             EXISTS (SELECT 1 FROM labeling_trialdocument c WHERE c.document_id = d.id) AS is_tried,
@@ -290,7 +290,6 @@ def _unlike(
                 "last_due": house.last_due,
                 "uploads": None if upload_ids is None else list(upload_ids),
                 "ids": None if ids is None else list(ids),
-                "any_doubt": Batch.objects.doubtful().exists(),
             },
         )
         rows = cursor.fetchall()

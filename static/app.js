@@ -3,7 +3,7 @@
 (function () {
   "use strict";
 
-  const FIRST_WAIT = 2000, LONGEST_WAIT = 60000, STALE_AFTER = 3, TOAST_MS = 8000;
+  const FIRST_WAIT = 2000, LONGEST_WAIT = 60000, STALE_AFTER = 3, TOAST_MS = 8000, UNDO_MS = 30000;
   let failures = 0, notBefore = 0, updatedAt = new Date(), retry = 0;
 
   const byId = (id) => document.getElementById(id);
@@ -110,7 +110,7 @@
     note.append(close);
     if (isBad) return;
     const go = () => { if (note.matches(":hover, :focus-within")) setTimeout(go, 1000); else note.remove(); };
-    setTimeout(go, TOAST_MS);
+    setTimeout(go, note.querySelector("[data-undo]") ? UNDO_MS : TOAST_MS);
   }
 
   function drops(zone) {

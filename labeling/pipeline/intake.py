@@ -73,6 +73,21 @@ def receive(
     )
 
 
+def again(upload: Upload, version: LabelingTaskVersion, *, user: Any = None) -> Upload | None:
+    """The same stored file as an upload of its own, read with the same choices; None if it is not kept any more."""
+    if not _path(upload).is_file():
+        return None
+    return Upload.objects.create(
+        version=version,
+        way=upload.way,
+        file_name=upload.file_name,
+        sha256=upload.sha256,
+        size_bytes=upload.size_bytes,
+        options=upload.options,
+        created_by=user,
+    )
+
+
 def earlier(upload: Upload) -> Upload | None:
     """The first upload of the very same file, if this is not the first."""
     return (

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from labeling import activity, counts, faults
 from labeling.configuration import Configuration
-from labeling.models import Batch, Upload
+from labeling.models import Batch, Document, Upload
 from labeling.states import BatchState, DocumentState
 from labeling.transitions import withdrawing
 
@@ -131,6 +131,21 @@ def restore_upload(upload: Upload, settings: Configuration, *, by: Any) -> bool:
     faults.reach("withdraw: restoring")
     _follow(upload.pk, settings, AT_ONCE)
     return True
+
+
+def restore_documents(upload: Upload, settings: Configuration, *, by: Any) -> int:
+    """Documents that were withdrawn while their upload was not, as many as half a second allows."""
+    end, restored = timezone.now() + AT_ONCE, 0
+    withdrawn = Document.objects.filter(upload=upload, state=DocumentState.WITHDRAWN).order_by("pk")
+    while timezone.now() < end:
+        portion = list(withdrawn.values_list("pk", flat=True)[: withdrawing.PORTION])
+        moved = withdrawing.restore(Document.objects.filter(pk__in=portion), zone=settings.time_zone)
+        restored += moved.at_once
+        if not moved.at_once:
+            break
+    if restored:
+        activity.record(by, f"Restored {restored:,} documents of {upload.file_name}", f"U-{upload.pk}")
+    return restored
 
 
 def go_on(settings: Configuration) -> int:

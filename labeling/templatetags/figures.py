@@ -1,5 +1,6 @@
 """Numbers, money, times and durations as people read them. Missing is –, unknown is said, zero is 0."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import ROUND_DOWN, ROUND_HALF_UP, ROUND_UP, Decimal
 from typing import Any
@@ -27,12 +28,19 @@ IRREGULAR = {
     "is": "are",
     "waits": "wait",
     "goes": "go",
+    "carries": "carry",
 }
 
 
 @register.filter
 def count(number: int | None) -> str:
     return MISSING if number is None else f"{int(number):,}"
+
+
+@register.filter
+def at(found: Mapping[Any, Any], key: Any) -> Any:
+    """What stands under a key; an empty list where nothing does."""
+    return found.get(key, [])
 
 
 @register.filter

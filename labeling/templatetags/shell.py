@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django import template
+from django.contrib.messages.storage.base import Message
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -19,6 +20,8 @@ from labeling.views.reader import ZONE_COOKIE, settings_of, theme_of, zone_names
 register = template.Library()
 
 SLUG = re.compile(r"[-a-zA-Z0-9_]+")
+UNDO = "undo:"
+"""Before the address, in the tags of a message."""
 
 
 @register.simple_tag(takes_context=True)
@@ -31,6 +34,13 @@ def shell_of(context: template.Context) -> Shell | None:
 @register.simple_tag
 def is_sandbox() -> bool:
     return _is_sandbox()
+
+
+@register.filter
+def undo_address(message: Message) -> str:
+    """The address that takes back what a message tells; empty where nothing can."""
+    tags = message.extra_tags or ""
+    return tags.removeprefix(UNDO) if tags.startswith(UNDO) else ""
 
 
 @register.simple_tag(takes_context=True)

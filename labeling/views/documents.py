@@ -3,7 +3,7 @@
 from django.http import HttpResponseBase, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 
-from labeling import counts
+from labeling import counts, waiting
 from labeling.finding import GOLD, SOURCES, Filters
 from labeling.forms import DocumentFilterForm
 from labeling.models import Document, LabelingTask, Selection
@@ -13,6 +13,7 @@ from labeling.reports.paging import an_id
 from labeling.states import DocumentState, FailureReason
 
 from .door import WebRequest, page
+from .reader import settings_of
 
 CHIPS = {
     "version": "version {}",
@@ -60,7 +61,12 @@ def document(request: WebRequest, pk: int) -> HttpResponseBase:
     return render(
         request,
         "documents/detail.html",
-        {"document": found, "history": report.history(found), "reason_sentence": _sentence(found)},
+        {
+            "document": found,
+            "history": report.history(found),
+            "reason_sentence": _sentence(found),
+            "why": waiting.of_document(found, settings_of(request)),
+        },
     )
 
 

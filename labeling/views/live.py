@@ -19,6 +19,9 @@ from labeling.templatetags.shell import nav_counts
 
 from .door import WebRequest
 
+UNDO = "undo:"
+"""Before the address that takes back what a message tells."""
+
 FAST, ACTIVE, IDLE = 2, 5, 30
 """Seconds between two looks: while a file is read or imported, while batches are in flight, otherwise."""
 
@@ -61,22 +64,31 @@ def refresh(request: WebRequest, page: LivePage) -> HttpResponse:
     return _parts(request, page, region, with_acts=request.GET.get("phase") != region.phase)
 
 
-def answer(request: WebRequest, sentence: str, *, page: LivePage, back: str, failed: bool = False) -> HttpResponseBase:
-    """What a command answers: with htmx the changed parts and a toast, without it a redirect and a message."""
-    (messages.error if failed else messages.success)(request, sentence)
+def answer(
+    request: WebRequest, sentence: str, *, page: LivePage, back: str, failed: bool = False, undo: str = ""
+) -> HttpResponseBase:
+    """What a command answers: with htmx the changed parts and a toast, without it a redirect and a message.
+
+    `undo` is the address that takes it back.
+    """
+    _tell(request, sentence, failed=failed, undo=undo)
     if not request.htmx:
         return redirect(back)
     return _parts(request, page, _region(request, page), with_acts=True)
 
 
-def leave(request: WebRequest, sentence: str, *, to: str, failed: bool = False) -> HttpResponseBase:
+def leave(request: WebRequest, sentence: str, *, to: str, failed: bool = False, undo: str = "") -> HttpResponseBase:
     """A command that ends on another page; the message is shown there."""
-    (messages.error if failed else messages.success)(request, sentence)
+    _tell(request, sentence, failed=failed, undo=undo)
     if not request.htmx:
         return redirect(to)
     response = HttpResponse(status=204)
     response["HX-Redirect"] = to
     return response
+
+
+def _tell(request: WebRequest, sentence: str, *, failed: bool, undo: str) -> None:
+    (messages.error if failed else messages.success)(request, sentence, extra_tags=f"{UNDO}{undo}" if undo else "")
 
 
 def _region(request: WebRequest, page: LivePage) -> Region:

@@ -1,5 +1,6 @@
 """The night: the first page, the sheet of every night, and the gates, pause and resume."""
 
+from collections.abc import Sequence
 from datetime import date
 
 from django.http import HttpResponseBase
@@ -7,20 +8,26 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
 
+from labeling import waiting
 from labeling.forms import ReasonForm
-from labeling.models import Night
+from labeling.models import Night, Upload
 from labeling.pipeline import pausing
 from labeling.reports import headline, nights
 from labeling.reports import night as report
 from labeling.reports.brought import brought
 from labeling.reports.lanes import lanes
 from labeling.reports.resuming import resuming
+from labeling.states import WaitingReason
 from labeling.transitions.gates import RESTORE
+from labeling.waiting import Waiting
 from labeling.waking import wake
 
 from .door import WebRequest, command, live_part, page
 from .live import ACTIVE, IDLE, LivePage, answer, refresh, show
 from .reader import settings_of, shown_zone
+
+MOST_HELD = 20
+"""Held uploads that the first page names."""
 
 
 @page()
@@ -84,6 +91,7 @@ def _page(request: WebRequest, row: Night | None, *, is_first: bool = False) -> 
     settings, now = settings_of(request), timezone.now()
     sheet = report.sheet(row, settings, now)
     house = report.house(settings, now) if sheet.is_current else None
+    waits = waiting.of_everything(settings) if house else []
     context = {
         "sheet": sheet,
         "house": house,
@@ -94,12 +102,21 @@ def _page(request: WebRequest, row: Night | None, *, is_first: bool = False) -> 
         "labeled_by_night": [night.labeled for night in house.trend] if house else [],
         "saved_by_night": [night.saved_usd for night in house.trend] if house else [],
         "site_zone": settings.time_zone,
+        "house_waits": waits,
+        "held": _held(waits),
         "resuming": resuming(settings, now) if house and house.gates else None,
         "is_restored": bool(house and any(gate.kind == RESTORE for gate in house.gates)),
     }
     url = reverse("night_live") if is_first or row is None else reverse("night_of_live", args=[row.date])
     phase = "paused" if house and house.gates else "open"
     return LivePage("night.html", url, _rhythm(sheet, house), context, phase=phase, has_acts=True)
+
+
+def _held(waits: Sequence[Waiting]) -> list[Upload]:
+    """Held uploads of which something waits."""
+    if not any(w.why.reason in (WaitingReason.HELD, WaitingReason.TRIAL) for w in waits):
+        return []
+    return list(Upload.objects.held().order_by("pk")[:MOST_HELD])
 
 
 def _rhythm(sheet: report.Sheet, house: report.House | None) -> int | None:

@@ -9,13 +9,14 @@ from django.urls import reverse
 from django.utils import timezone
 
 from labeling import prompts
-from labeling.forms import ReasonForm
+from labeling.forms import HoldForm
 from labeling.models import LabelingTask, LabelingTaskVersion
-from labeling.pipeline import pausing
+from labeling.pipeline import hold, pausing
 from labeling.reports import listed, trying
 from labeling.reports import tasks as report
 from labeling.reports.erasing import keeping
 from labeling.reports.resuming import resuming
+from labeling.reports.standing import standing
 from labeling.waking import wake
 
 from .door import WebRequest, command, page
@@ -47,6 +48,7 @@ def task(request: WebRequest, slug: str) -> HttpResponseBase:
         "prefix": prompts.prefix(version.spec) if version else "",
         "gate": gate,
         "resuming": resuming(settings_of(request), timezone.now(), found) if gate and gate.closed_at else None,
+        "standing": standing(found, settings_of(request)),
         "advice": prompts.advice(version.spec) if version else [],
     }
     return render(request, "tasks/detail.html", context)
@@ -55,14 +57,23 @@ def task(request: WebRequest, slug: str) -> HttpResponseBase:
 @command()
 def task_pause(request: WebRequest, slug: str) -> HttpResponseBase:
     found = _find(slug)
-    form = ReasonForm(request.POST)
+    form = HoldForm(request.POST)
     if not form.is_valid():
         return leave(request, "Not paused: say why, in a few words.", to=_url(slug), failed=True)
+    if form.is_for_tonight:
+        return _hold_for_tonight(request, found, form.cleaned_data["reason"])
     if not pausing.pause_task(found, by=request.user, reason=form.cleaned_data["reason"]):
         return leave(request, f"{found} was paused already; the first reason stays.", to=_url(slug))
     on_its_way = pausing.claimed(found)
     left = f" Already on its way: {', '.join(on_its_way)}." if on_its_way else ""
     return leave(request, f"{found} is paused: nothing of it leaves any more.{left}", to=_url(slug))
+
+
+def _hold_for_tonight(request: WebRequest, task: LabelingTask, reason: str) -> HttpResponseBase:
+    until = hold.night_after_next(settings_of(request), timezone.now())
+    if not hold.hold_task(task, by=request.user, reason=reason, until=until):
+        return leave(request, f"{task} was paused already; the first reason stays.", to=_url(task.slug), failed=True)
+    return leave(request, f"{task} is held for tonight: it leaves with the night after.", to=_url(task.slug))
 
 
 @command()

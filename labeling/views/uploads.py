@@ -9,17 +9,18 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 
-from labeling import activity, nights
+from labeling import activity, nights, waiting
 from labeling.files import FileRefused, Format, ReadOptions, RefusedRow, refused_rows_csv
-from labeling.forms import ColumnsForm, UploadForm, WayForm
-from labeling.models import Activity, Document, LabelingTask, Upload
-from labeling.pipeline import intake
+from labeling.forms import ColumnsForm, TryFirstForm, UploadForm, WayForm
+from labeling.models import Activity, Document, LabelingTask, SendOrder, Upload
+from labeling.pipeline import intake, send_now
 from labeling.reports import estimates, upload_list
+from labeling.reports import trial as trial_report
 from labeling.reports import uploads as report
 from labeling.reports.alarms import webhook_of
 from labeling.reports.paging import a_word, an_id
 from labeling.reports.upload_list import UploadFilters
-from labeling.states import RefusalReason, UploadState, Way
+from labeling.states import DocumentState, RefusalReason, UploadState, Way
 from labeling.store import DiskLow
 from labeling.templatetags.figures import noun
 from labeling.transitions.documents import change_way
@@ -31,6 +32,10 @@ from .live import ACTIVE, FAST, IDLE, LivePage, answer, leave, refresh, show
 from .reader import settings_of
 
 PASTED = "pasted text.txt"
+TRIED = 20
+"""So many are tried unless a person says otherwise: enough to see that a task is worded wrongly."""
+
+_NOTHING_TO_CHANGE = "Nothing changed: no document of it waits any more, or all leave like this."
 _EVERY = {UploadState.RECEIVED: FAST, UploadState.IMPORTING: FAST, UploadState.READY: ACTIVE}
 
 
@@ -69,81 +74,92 @@ def upload_new(request: WebRequest) -> HttpResponseBase:
 
 @page()
 def upload(request: WebRequest, pk: int) -> HttpResponseBase:
-    return show(request, _receipt_page(request, _find(pk)))
+    return show(request, _receipt_page(request, find_upload(pk)))
 
 
 @live_part
 def upload_live(request: WebRequest, pk: int) -> HttpResponseBase:
-    return refresh(request, _receipt_page(request, _find(pk)))
+    return refresh(request, _receipt_page(request, find_upload(pk)))
 
 
 @command()
 def upload_columns(request: WebRequest, pk: int) -> HttpResponseBase:
     """Read the file again with other choices."""
-    upload = _find(pk)
+    upload = find_upload(pk)
     form = ColumnsForm(request.POST)
     if not form.is_valid():
-        return _answer(request, upload, "Not read again: a choice was not understood.", failed=True)
+        return answer_upload(request, upload, "Not read again: a choice was not understood.", failed=True)
     if not intake.choose_again(upload, form.options(upload)):
-        return _answer(request, upload, _who_was_first(upload), failed=True)
+        return answer_upload(request, upload, _who_was_first(upload), failed=True)
     wake()
-    return _answer(request, upload, "The file is read again.")
+    return answer_upload(request, upload, "The file is read again.")
 
 
 @command()
 def upload_confirm(request: WebRequest, pk: int) -> HttpResponseBase:
     """Import it."""
-    upload = _find(pk)
+    upload = find_upload(pk)
     form = WayForm(request.POST)
     if not form.is_valid():
-        return _answer(request, upload, "Not imported: choose when it should leave.", failed=True)
+        return answer_upload(request, upload, "Not imported: choose when it should leave.", failed=True)
     columns = ColumnsForm(request.POST)
     if not columns.is_valid():
-        return _answer(request, upload, "Not imported: a choice of columns was not understood.", failed=True)
+        return answer_upload(request, upload, "Not imported: a choice of columns was not understood.", failed=True)
+    trial = TryFirstForm(request.POST) if request.POST.get("act") == "try" else None
+    if trial and not trial.is_valid():
+        return answer_upload(request, upload, f"Not imported: {trial.errors['try_first'][0]}", failed=True)
+    try_first = trial.cleaned_data["try_first"] if trial else 0
     if upload.state == UploadState.CHECKED and columns.differs(upload):
         return _read_first(request, upload, columns, form.chosen)
     with transaction.atomic():
-        confirmed = intake.confirm(upload, form.chosen)
+        confirmed = intake.confirm(upload, form.chosen, try_first=try_first, by=request.user.get_username())
         if confirmed:
             if before := estimates.before_import(upload):
                 remember(upload, before.estimate)
-            activity.record(
-                request.user, f"Imports {upload.file_name} ({form.chosen.sentence.rstrip('.').lower()})", f"U-{pk}"
-            )
+            words = f"{try_first} are tried first" if try_first else form.chosen.sentence.rstrip(".").lower()
+            activity.record(request.user, f"Imports {upload.file_name} ({words})", f"U-{pk}")
     if not confirmed:
-        return _answer(request, upload, _who_was_first(upload), failed=True)
+        return answer_upload(request, upload, _who_was_first(upload), failed=True)
     wake()
-    return _answer(request, upload, "Importing. You can leave this page, it goes on.")
+    return answer_upload(request, upload, "Importing. You can leave this page, it goes on.")
 
 
 def _read_first(request: WebRequest, upload: Upload, columns: ColumnsForm, way: Way) -> HttpResponseBase:
     """Columns were chosen and not read yet: nobody pays for a text that he did not choose."""
     if not intake.choose_again(upload, columns.options(upload)):
-        return _answer(request, upload, _who_was_first(upload), failed=True)
+        return answer_upload(request, upload, _who_was_first(upload), failed=True)
     Upload.objects.filter(pk=upload.pk, state=UploadState.RECEIVED).update(way=way)
     wake()
-    return _answer(request, upload, "Not imported yet: the file is read again with your columns. Look, then import.")
+    return answer_upload(
+        request, upload, "Not imported yet: the file is read again with your columns. Look, then import."
+    )
 
 
 @command()
 def upload_discard(request: WebRequest, pk: int) -> HttpResponseBase:
-    upload = _find(pk)
+    upload = find_upload(pk)
     with transaction.atomic():
         discarded = intake.discard(upload)
         if discarded:
             activity.record(request.user, f"Discarded {upload.file_name}", f"U-{pk}")
     if not discarded:
-        return _answer(request, upload, _who_was_first(upload), failed=True)
+        return answer_upload(request, upload, _who_was_first(upload), failed=True)
     return leave(request, f"{upload.file_name} is discarded; nothing of it was imported.", to=reverse("uploads"))
 
 
 @command()
 def upload_way(request: WebRequest, pk: int) -> HttpResponseBase:
-    """Another way to leave for what still waits."""
-    upload = _find(pk)
+    """Another way to leave for what still waits; what leaves sooner can be taken back for half a minute."""
+    upload = find_upload(pk)
     form = WayForm(request.POST)
     if not form.is_valid():
-        return _answer(request, upload, "Nothing changed: choose when it should leave.", failed=True)
+        return answer_upload(request, upload, "Nothing changed: choose when it should leave.", failed=True)
+    if upload.hold_kind:
+        return answer_upload(
+            request, upload, f"Nothing changed: {upload.held_by} holds it. Release it first.", failed=True
+        )
+    if form.chosen != Way.TONIGHT:
+        return _send_now(request, upload, form.chosen)
     with transaction.atomic():
         changed = change_way(Document.objects.filter(upload=upload), form.chosen)
         if changed:
@@ -153,16 +169,30 @@ def upload_way(request: WebRequest, pk: int) -> HttpResponseBase:
             activity.record(request.user, sentence, f"U-{pk}")
     wake()
     if not changed:
-        return _answer(request, upload, "Nothing changed: no document of it waits any more, or all leave like this.")
-    return _answer(
+        return answer_upload(
+            request, upload, "Nothing changed: no document of it waits any more, or all leave like this."
+        )
+    return answer_upload(
         request, upload, f"{changed:,} {'document leaves' if changed == 1 else 'documents leave'} another way now."
     )
+
+
+def _send_now(request: WebRequest, upload: Upload, way: Way) -> HttpResponseBase:
+    if not Document.objects.waiting().filter(upload=upload).exclude(way=way).exists():
+        return answer_upload(request, upload, _NOTHING_TO_CHANGE)
+    order = send_now.send_upload(upload, way, by=request.user)
+    if order is None:
+        first = send_now.pending(upload=upload)
+        who = f"{first.ordered_by} was first: it leaves {first.way}." if first else "Try it again."
+        return answer_upload(request, upload, f"Nothing changed. {who}", failed=True)
+    said = f"It leaves in 30 seconds: {way.sentence.rstrip('.').lower()}."
+    return answer_upload(request, upload, said, undo=reverse("upload_undo", args=[upload.pk]))
 
 
 @page()
 def upload_refused(request: WebRequest, pk: int) -> HttpResponseBase:
     """The refused rows as CSV."""
-    upload = _find(pk)
+    upload = find_upload(pk)
     response = StreamingHttpResponse(refused_rows_csv(_refused_rows(upload)), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="U-{pk}-refused-rows.csv"'
     return response
@@ -190,13 +220,16 @@ def _receive(request: WebRequest, form: UploadForm) -> Upload:
     return upload
 
 
-def _find(pk: int) -> Upload:
+def find_upload(pk: int) -> Upload:
     return get_object_or_404(Upload.objects.select_related("version__task", "created_by", "erasure"), pk=pk)
 
 
-def _answer(request: WebRequest, upload: Upload, sentence: str, *, failed: bool = False) -> HttpResponseBase:
-    page = _receipt_page(request, _find(upload.pk))
-    return answer(request, sentence, page=page, back=reverse("upload", args=[upload.pk]), failed=failed)
+def answer_upload(
+    request: WebRequest, upload: Upload, sentence: str, *, failed: bool = False, undo: str = ""
+) -> HttpResponseBase:
+    """The receipt as it is now, with what happened."""
+    page = _receipt_page(request, find_upload(upload.pk))
+    return answer(request, sentence, page=page, back=reverse("upload", args=[upload.pk]), failed=failed, undo=undo)
 
 
 def _who_was_first(upload: Upload) -> str:
@@ -215,8 +248,10 @@ def _list_page(request: WebRequest) -> LivePage:
     every = ACTIVE if any(line.is_moving for line in lines) else IDLE
     # Further back, and among what was searched for, nothing comes in by itself.
     is_newest = before is None and after is None and filters.is_empty
+    waiting_ones = [line.upload.pk for line in lines if line.states[DocumentState.QUEUED]]
     context = {
         "page": found,
+        "waits": waiting.of_uploads(settings_of(request), waiting_ones),
         "lines": lines,
         "filters": filters,
         "tasks": LabelingTask.objects.order_by("name"),
@@ -234,8 +269,16 @@ def _receipt_page(request: WebRequest, upload: Upload) -> LivePage:
     elif upload.state == UploadState.DONE and (receipt.waiting or receipt.in_flight):
         every = ACTIVE
     settings = settings_of(request)
+    waits = waiting.of_uploads(settings, [upload.pk])[upload.pk] if receipt.waiting else []
+    trial = trial_report.trial_of(upload) if upload.confirmed_at else None
+    order = send_now.pending(upload=upload)
     context = {
         "receipt": receipt,
+        "waits": waits,
+        "trial": trial,
+        "try_price": trial_report.price_of_trying(upload, TRIED) if upload.state == UploadState.CHECKED else None,
+        "tried": TRIED,
+        "order": order,
         "upload": upload,
         "formats": list(Format),
         "ways": list(Way),
@@ -247,6 +290,22 @@ def _receipt_page(request: WebRequest, upload: Upload) -> LivePage:
         reverse("upload_live", args=[upload.pk]),
         every,
         context,
-        phase=f"{upload.state}{'-error' if upload.error else ''}{'-waits' if receipt.waiting else ''}",
+        phase=_phase(upload, receipt, trial, order),
         has_acts=True,
     )
+
+
+def _phase(
+    upload: Upload, receipt: report.Receipt, trial: trial_report.TrialSeen | None, order: SendOrder | None
+) -> str:
+    """What the forms of the page depend on."""
+    parts = (
+        upload.state,
+        "error" if upload.error else "",
+        "waits" if receipt.waiting else "",
+        "withdrawn" if receipt.withdrawn else "",
+        upload.hold_kind,
+        "decide" if trial and trial.can_be_decided else "",
+        "order" if order else "",
+    )
+    return "-".join(filter(None, parts))

@@ -77,6 +77,8 @@ OPERATOR_PAGES: Kwargs = {
     "task_edit": {"slug": "colors"},
     "version_use": DRAFT,
     "need": NEED,
+    "upload_withdraw": {"pk": 900_001},
+    "upload_again": {"pk": 900_001},
 }
 ADMIN_PAGES: Kwargs = {"erase": {}, "accounts": {}}
 ADMIN_COMMANDS: Kwargs = {
@@ -103,6 +105,14 @@ COMMANDS: Kwargs = {
     "upload_confirm": {"pk": 900_001},
     "upload_discard": {"pk": 900_001},
     "upload_way": {"pk": 900_001},
+    "upload_undo": {"pk": 900_001},
+    "upload_hold": {"pk": 900_001},
+    "upload_release": {"pk": 900_001},
+    "upload_restore": {"pk": 900_001},
+    "trial_send": {"pk": 900_001},
+    "trial_discard": {"pk": 900_001},
+    "task_send": {"slug": "colors"},
+    "task_undo": {"slug": "colors"},
     "batch_cancel": {"pk": 900_001},
     "batch_prove": {"pk": 900_001},
     "batch_again": {"pk": 900_001},

@@ -7,11 +7,12 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.utils import timezone
 
 from labeling import configuration
 from labeling.files import FileRefused
 from labeling.models import Activity, Document, LabelingTaskVersion, Upload
-from labeling.pipeline import intake
+from labeling.pipeline import intake, send_now
 from labeling.states import UploadState, Way
 from tests.factories import make_document, make_request, make_result, make_task, make_upload, make_version
 from tests.files.test_workbooks import book
@@ -182,10 +183,11 @@ def test_what_waits_can_leave_another_way_and_what_is_in_flight_stays(
     waiting, flying = make_document(upload), make_document(upload)
     make_request(flying)
     response = operator.post(f"/uploads/{upload.pk}/way", {"way": "urgent"}, follow=True)
+    assert "It leaves in 30 seconds" in response.content.decode()
+    send_now.carry_out_due(timezone.now() + send_now.TIME_TO_UNDO)
     waiting.refresh_from_db()
     flying.refresh_from_db()
     assert (waiting.way, flying.way) == (Way.URGENT, Way.TONIGHT)
-    assert "1 document leaves another way now" in response.content.decode()
 
 
 def test_refused_rows_come_out_as_csv_with_line_and_reason(operator: Client, version: LabelingTaskVersion) -> None:
@@ -267,9 +269,9 @@ def test_one_document_that_leaves_another_way_is_one_in_the_activity(
     operator: Client, version: LabelingTaskVersion
 ) -> None:
     upload = make_upload(version)
-    make_document(upload)
-    operator.post(f"/uploads/{upload.pk}/way", {"way": "now"})
-    assert Activity.objects.get().sentence.startswith(f"1 document of {upload.file_name} leaves in a batch now")
+    make_document(upload, way=Way.NOW)
+    operator.post(f"/uploads/{upload.pk}/way", {"way": "tonight"})
+    assert Activity.objects.get().sentence.startswith(f"1 document of {upload.file_name} leaves in tonight")
 
 
 def test_an_upload_of_which_something_was_sent_again_is_not_called_done(viewer: Client) -> None:
