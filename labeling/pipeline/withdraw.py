@@ -133,10 +133,13 @@ def restore_upload(upload: Upload, settings: Configuration, *, by: Any) -> bool:
     return True
 
 
-def restore_documents(upload: Upload, settings: Configuration, *, by: Any) -> int:
-    """Documents that were withdrawn while their upload was not, as many as half a second allows."""
+def restore_documents(upload: Upload, settings: Configuration, *, by: Any) -> tuple[int, bool]:
+    """Documents that were withdrawn while their upload was not, as many as half a second allows.
+
+    How many came back, and whether others can still come back.
+    """
     end, restored = timezone.now() + AT_ONCE, 0
-    withdrawn = Document.objects.filter(upload=upload, state=DocumentState.WITHDRAWN).order_by("pk")
+    withdrawn = Document.objects.filter(upload=upload, state=DocumentState.WITHDRAWN, erasure=None).order_by("pk")
     while timezone.now() < end:
         portion = list(withdrawn.values_list("pk", flat=True)[: withdrawing.PORTION])
         moved = withdrawing.restore(Document.objects.filter(pk__in=portion), zone=settings.time_zone)
@@ -145,7 +148,7 @@ def restore_documents(upload: Upload, settings: Configuration, *, by: Any) -> in
             break
     if restored:
         activity.record(by, f"Restored {restored:,} documents of {upload.file_name}", f"U-{upload.pk}")
-    return restored
+    return restored, withdrawn.exists()
 
 
 def go_on(settings: Configuration) -> int:

@@ -109,7 +109,7 @@ def withdraw(documents: DocumentQuerySet, *, zone: str) -> Moved:
 
 def restore(documents: DocumentQuerySet, *, zone: str) -> Moved:
     """withdrawn to what each was; a mark on what is in flight is taken off. Not of an upload that is withdrawn."""
-    wanted = documents.filter(erasure=None).exclude(upload__state=UploadState.WITHDRAWN)
+    wanted = documents.exclude(upload__state=UploadState.WITHDRAWN)
     return _in_portions(_restorable(wanted), lambda ids: _restore(ids, zone=zone))
 
 
@@ -179,6 +179,8 @@ def _withdrawable(documents: DocumentQuerySet) -> DocumentQuerySet:
 
 
 def _restorable(documents: DocumentQuerySet) -> DocumentQuerySet:
+    """What was erased has no words to send: it never comes back."""
+    documents = documents.filter(erasure=None)
     return documents.filter(state=DocumentState.WITHDRAWN) | documents.filter(
         state=DocumentState.BATCHED, unwanted=True
     )

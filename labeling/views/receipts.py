@@ -6,12 +6,12 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
 
-from labeling import activity, counts
+from labeling import activity
 from labeling.forms import HoldForm, ImportAgainForm, WayForm
 from labeling.models import Activity, LabelingTask, SendOrder, Trial, Upload
 from labeling.pipeline import hold, intake, send_now, trial, withdraw
-from labeling.states import DocumentState, OrderState, TrialDecision, UploadState
-from labeling.templatetags.figures import count, noun
+from labeling.states import OrderState, TrialDecision, UploadState
+from labeling.templatetags.figures import noun
 from labeling.waking import wake
 
 from .door import WebRequest, command, form_page
@@ -97,12 +97,11 @@ def upload_restore(request: WebRequest, pk: int) -> HttpResponseBase:
         if not withdraw.restore_upload(upload, settings, by=request.user):
             return answer_upload(request, upload, _who_was_first(upload, "restored"), failed=True)
         said = "It is back: each document is what it was."
-    elif restored := withdraw.restore_documents(upload, settings, by=request.user):
-        left = counts.documents_by_state(upload_id=pk)[DocumentState.WITHDRAWN]
-        said = f"{noun(restored, 'document')} came back."
-        said += f" {count(left)} are still withdrawn: press again." if left else ""
     else:
-        return answer_upload(request, upload, f"Nothing of it is withdrawn.{_last_act(f'U-{pk}')}", failed=True)
+        restored, is_more = withdraw.restore_documents(upload, settings, by=request.user)
+        if not restored:
+            return answer_upload(request, upload, f"Nothing of it can come back.{_last_act(f'U-{pk}')}", failed=True)
+        said = f"{noun(restored, 'document')} came back.{' There are more: press again.' if is_more else ''}"
     wake()
     return answer_upload(request, upload, said)
 

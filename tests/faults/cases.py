@@ -126,6 +126,25 @@ def held_by_its_canary(house: House, world: World) -> None:
     nothing_twice(account)
 
 
+def withdrawn_and_free(house: House, world: World) -> None:
+    """Nothing of it was sent, nothing of it waits."""
+    status, account = house.status(), house.account()
+    book_balances(status)
+    assert {state: n for state, n in status["documents"].items() if n} == {"withdrawn": len(world.texts)}
+    assert account["documents_charged"] == 0
+
+
+def only_what_was_tried(house: House, world: World) -> None:
+    """Three were tried and paid; the rest is withdrawn and cost nothing."""
+    status, account = house.status(), house.account()
+    book_balances(status)
+    tried = house.value("SELECT count(*) FROM labeling_trialdocument")
+    states = {state: n for state, n in status["documents"].items() if n}
+    assert states == {"labeled": tried, "withdrawn": len(world.texts) - tried}, house.said()
+    nothing_twice(account)
+    assert account["documents_charged"] == tried == 3
+
+
 def book_balances(status: dict[str, Any]) -> None:
     assert [identity for identity in status["ledger"] if not identity["holds"]] == []
     assert status["documents"]["queued"] == sum(status["waiting"].values())
@@ -172,6 +191,27 @@ _CANCEL_COMMAND = ("-m", "tests.faults.person", "cancel")
 _SLOW_BATCHES = {"SANDBOX_SECONDS_PER_BATCH": "60"}
 
 
+def _person(what: str) -> tuple[str, ...]:
+    return ("-m", "tests.faults.person", what)
+
+
+def _of_what_people_decide() -> Iterator[Case]:
+    steps: tuple[Step, ...]
+    for place in ("withdraw: wished", "withdraw: sweeping", "withdraw: swept"):
+        yield Case(place, "three batches", (killed_at(place, *_person("withdraw")),), withdrawn_and_free)
+    for place in ("withdraw: restoring", "withdraw: sweeping", "withdraw: swept"):
+        steps = (a_person("withdraw"), killed_at(place, *_person("restore")))
+        yield Case(f"taken back, {place}", "three batches", steps, every_document_once)
+    steps = (a_person("try"), killed_at("trial: rest sent", *_person("send_rest")))
+    yield Case("trial: rest sent", "tonight", steps, every_document_once)
+    for place in ("trial: rest discarded", "trial: portion withdrawn"):
+        steps = (a_person("try"), killed_at(place, *_person("discard_rest")))
+        yield Case(place, "tonight", steps, only_what_was_tried)
+    place = "send now: carried out"
+    steps = (a_person("send_now"), killed_at(place, "manage.py", "run_pipeline"))
+    yield Case(place, "tonight", steps, every_document_once)
+
+
 def kills() -> Iterator[Case]:
     steps: tuple[Step, ...]
     for place in _STRAIGHT:
@@ -216,6 +256,7 @@ def kills() -> Iterator[Case]:
     for place in ("move: moving", "move: moved"):
         steps = (killed_at(place, "-m", "tests.faults.person", "move"),)
         yield Case(place, "three batches", steps, every_document_once)
+    yield from _of_what_people_decide()
     steps = (killed_at("hand out: leased", "-m", "tests.faults.person", "tick"),)
     yield Case("hand out: leased", "three batches", steps, every_document_once)
 

@@ -2,6 +2,12 @@
 
 python -m tests.faults.person cancel           a person cancels every batch
 python -m tests.faults.person move             a person puts another version in use, and what waits moves to it
+python -m tests.faults.person withdraw         a person withdraws the upload
+python -m tests.faults.person restore          and takes it back
+python -m tests.faults.person try              a person tries three documents of the upload
+python -m tests.faults.person send_rest        and sends the rest
+python -m tests.faults.person discard_rest     or discards it
+python -m tests.faults.person send_now         a person sends the upload now, half a minute ago
 python -m tests.faults.person tick             one tick in this process
 python -m tests.faults.person deliver TIMES    ticks go to the clusters, each so many times, until nothing waits
 """
@@ -16,6 +22,7 @@ from django.utils import timezone
 
 EVERY_SECONDS = 0.5
 PATIENCE = 600.0
+TRIED = 3
 
 
 def main(what: str, *arguments: str) -> int:
@@ -28,6 +35,8 @@ def main(what: str, *arguments: str) -> int:
         cancel()
     elif what == "move":
         move()
+    elif what in ACTS:
+        ACTS[what]()
     elif what == "deliver":
         return deliver(int(arguments[0]))
     else:
@@ -54,6 +63,66 @@ def move() -> None:
     spec = replace(before.spec, instructions="Say which color it is.")
     saved = drafts.save(task, spec, name=task.name, priority=0, based_on=before.stamp, by="a person")
     drafts.put_in_use(task, saved.version, seen=saved.version.stamp, seen_in_use=before.stamp, move=True, by="a person")
+
+
+def withdraw() -> None:
+    from labeling import configuration
+    from labeling.models import Upload
+    from labeling.pipeline.withdraw import withdraw_upload
+
+    withdraw_upload(Upload.objects.get(), configuration.load(), by="a person")
+
+
+def restore() -> None:
+    from labeling import configuration
+    from labeling.models import Upload
+    from labeling.pipeline.withdraw import restore_upload
+
+    restore_upload(Upload.objects.get(), configuration.load(), by="a person")
+
+
+def try_some() -> None:
+    from labeling.models import Upload
+    from labeling.transitions import trials
+
+    upload, now = Upload.objects.get(), timezone.now()
+    trials.begin(upload, TRIED, by="a person", now=now)
+    trials.choose(upload, now)
+
+
+def send_rest() -> None:
+    from labeling.models import Trial
+    from labeling.pipeline import trial
+    from labeling.states import Way
+
+    trial.send_rest(Trial.objects.get(), Way.NOW, by="a person")
+
+
+def discard_rest() -> None:
+    from labeling import configuration
+    from labeling.models import Trial
+    from labeling.pipeline import trial
+
+    trial.discard_rest(Trial.objects.get(), configuration.load(), by="a person")
+
+
+def send_now() -> None:
+    from labeling.models import SendOrder, Upload
+    from labeling.pipeline import send_now
+    from labeling.states import Way
+
+    send_now.send_upload(Upload.objects.get(), Way.NOW, by="a person")
+    SendOrder.objects.update(leaves_at=_seconds_ago(1))
+
+
+ACTS = {
+    "withdraw": withdraw,
+    "restore": restore,
+    "try": try_some,
+    "send_rest": send_rest,
+    "discard_rest": discard_rest,
+    "send_now": send_now,
+}
 
 
 def deliver(times: int) -> int:

@@ -9,11 +9,12 @@ from django.utils import timezone
 
 from labeling import exports
 from labeling.models import Batch, Document, Request, SpendTally, Upload
+from labeling.pipeline import erase, withdraw
 from labeling.querysets import DocumentQuerySet
 from labeling.states import BatchState, DocumentState, FailureReason, HoldKind, Outcome, UploadState, Way
 from labeling.transitions import holds, withdrawing
 from tests.fake_api import FakeApi, errored, expired, succeeded
-from tests.pipeline.story import a_version, brought_in, built, ended, fetched, played, sent, states, texts
+from tests.pipeline.story import a_version, brought_in, built, ended, fetched, played, sent, setting, states, texts
 
 pytestmark = pytest.mark.usefixtures("house")
 ZONE = "UTC"
@@ -255,6 +256,16 @@ def test_what_is_restored_waits_for_the_next_night(fake: FakeApi) -> None:
     withdrawn(upload)
     restored(upload)
     assert built(now=timezone.now()) == []
+
+
+def test_what_was_erased_while_it_was_withdrawn_never_comes_back(fake: FakeApi) -> None:
+    upload = brought_in(a_version(), ["a", "b"])
+    withdrawn(upload)
+    erase.erase_documents(of("a"), setting(), by="ann", reason="asked for")
+    restored(upload)
+    assert states() == {DocumentState.WITHDRAWN: 1, DocumentState.QUEUED: 1}
+    assert withdraw.restore_documents(upload, setting(), by="ann") == (0, False)
+    assert [batch.request_total for batch in sent()] == [1]
 
 
 def held(upload: Upload, kind: HoldKind = HoldKind.PERSON) -> None:
