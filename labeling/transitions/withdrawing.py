@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from labeling import faults
 from labeling.models import Batch, Document, Request, Upload
 from labeling.querysets import DocumentQuerySet
-from labeling.states import BatchState, DocumentState, UploadState
+from labeling.states import BatchState, DocumentState, Outcome, UploadState
 
 from . import batches, holds
 from .documents import follow_leaders, promote_heirs, release_unsent
@@ -99,12 +99,12 @@ class Moved:
 
 
 def withdraw(documents: DocumentQuerySet, *, zone: str) -> Moved:
-    """queued, labeled or failed to withdrawn; what is in flight is marked.
+    """queued, labeled or failed to withdrawn; what is in flight is marked, and what was not sent yet is taken apart.
 
     Of a text that waits elsewhere too the oldest waiting copy leads from now on.
     `zone` is the site's: the day of money is local.
     """
-    return _in_portions(_withdrawable(documents), lambda ids: _withdraw(ids, with_upload=False, zone=zone))
+    return _in_portions(_withdrawable(documents), lambda ids: _withdraw_alone(ids, zone=zone))
 
 
 def restore(documents: DocumentQuerySet, *, zone: str) -> Moved:
@@ -164,8 +164,11 @@ def sweep(upload_id: int, *, zone: str) -> bool:
 
 def take_apart(upload: Upload, *, by: str, why: str) -> int:
     """building to rejected for batches with documents of this upload: what is in them waits again, nothing was sent."""
-    inside = Request.objects.filter(batch=OuterRef("pk"), document__upload=upload)
-    unsent = Batch.objects.filter(Exists(inside), state=BatchState.BUILDING, version=upload.version_id)
+    return _take_apart(Request.objects.filter(document__upload=upload), by=by, why=why)
+
+
+def _take_apart(inside: QuerySet[Request], *, by: str, why: str) -> int:
+    unsent = Batch.objects.filter(Exists(inside.filter(batch=OuterRef("pk"))), state=BatchState.BUILDING)
     return sum(
         release_unsent(batch=batch)
         for batch in unsent.select_related("version__task")
@@ -199,6 +202,16 @@ def _in_portions(documents: DocumentQuerySet, move: Any) -> Moved:
             if not found or found.at_once + found.in_flight >= len(portion):
                 break
     return moved
+
+
+def _withdraw_alone(ids: Sequence[int], *, zone: str) -> Moved:
+    moved = _withdraw(ids, with_upload=False, zone=zone)
+    if not moved.in_flight:
+        return moved
+    inside = Request.objects.filter(document__in=ids, outcome=Outcome.OPEN)
+    _take_apart(inside, by="withdraw", why="documents of it were withdrawn before it was sent")
+    flying = min(moved.in_flight, Document.objects.filter(pk__in=ids, unwanted=True).count())
+    return Moved(moved.at_once + moved.in_flight - flying, flying)
 
 
 def _withdraw(ids: Sequence[int], *, with_upload: bool, zone: str) -> Moved:
