@@ -29,19 +29,20 @@ class Careful:
 
     def __init__(self, fake: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
         self.sent = 0
-        create, send = fake.create_batch, fake.send_message
+        create, claim = fake.create_batch, documents.claim_urgent
 
         def create_batch(body: Path, *, deadline: datetime) -> Any:
             entries = orjson.loads(body.read_bytes())["requests"]
             self.look([entry["custom_id"] for entry in entries])
             return create(body, deadline=deadline)
 
-        def send_message(params: bytes, *, timeout: float) -> Any:
-            self.sent += 1
-            return send(params, timeout=timeout)
+        def claim_urgent(**limits: Any) -> list[documents.Claimed]:
+            claimed = claim(**limits)
+            self.look([call.custom_id for call in claimed])
+            return claimed
 
         monkeypatch.setattr("labeling.batch_api.create_batch", create_batch)
-        monkeypatch.setattr("labeling.batch_api.send_message", send_message)
+        monkeypatch.setattr(documents, "claim_urgent", claim_urgent)
 
     def look(self, custom_ids: list[str]) -> None:
         sent = Document.objects.filter(request__custom_id__in=custom_ids)
@@ -80,7 +81,7 @@ class People:
         return [f"text {self.chance.randrange(14)}" for _ in range(self.chance.randrange(1, 9))]
 
     def imports(self) -> None:
-        brought_in(self.version, self.texts(), way=self.chance.choice([Way.NOW, Way.TONIGHT]))
+        brought_in(self.version, self.texts(), way=self.chance.choice(list(Way)))
 
     def tries(self) -> None:
         upload = received(self.version, "".join(f"{text}\n" for text in self.texts()).encode(), way=Way.NOW)
@@ -114,7 +115,7 @@ class People:
         withdrawing.restore(self.some_documents(), zone="UTC")
 
     def orders(self) -> None:
-        send_now.send_upload(self.an_upload(), Way.NOW, by="ann")
+        send_now.send_upload(self.an_upload(), self.chance.choice([Way.NOW, Way.URGENT]), by="ann")
 
     def thinks_again(self) -> None:
         for order in SendOrder.objects.pending()[:1]:
