@@ -186,18 +186,23 @@ def _why(house: _House, upload: Upload, version_id: int, task_id: int, way: Way,
 
 
 def _behind(gate: Gate) -> Why:
-    reason, sentence = WaitingReason.PAUSED, f"Sending is paused by {gate.closed_by}: {gate.reason}"
+    reason, sentence = WaitingReason.PAUSED, f"Sending is paused by {gate.closed_by}: {_ended(gate.reason)}"
     if gate.task_id and gate.kind == "person":
-        reason, sentence = WaitingReason.HELD, f"Its task is held by {gate.closed_by}: {gate.reason}"
+        reason, sentence = WaitingReason.HELD, f"Its task is held by {gate.closed_by}: {_ended(gate.reason)}"
     elif gate.task_id and gate.kind == "canary":
         reason, sentence = WaitingReason.CANARY, gate.reason
     elif gate.task_id:
-        sentence = f"Its task is paused by {gate.closed_by}: {gate.reason}"
+        sentence = f"Its task is paused by {gate.closed_by}: {_ended(gate.reason)}"
     return Why(reason, sentence, until=gate.until, by=gate.closed_by, since=gate.closed_at)
 
 
+def _ended(reason: str) -> str:
+    """What a person wrote, as the end of a sentence."""
+    return reason if reason.endswith((".", "!", "?")) else f"{reason}."
+
+
 def _held_by(upload: Upload) -> Why:
-    sentence = f"Held by {upload.held_by}: {upload.hold_reason}"
+    sentence = f"Held by {upload.held_by}: {_ended(upload.hold_reason)}"
     return Why(WaitingReason.HELD, sentence, until=upload.held_until, by=upload.held_by, since=upload.held_at)
 
 

@@ -96,7 +96,7 @@ def test_a_held_upload_says_who_since_when_and_why(fake: FakeApi) -> None:
     assert reasons() == {WaitingReason.HELD: 3, None: 2}
     held = waiting.of_uploads(setting(), [upload.pk])[upload.pk][0].why
     assert (held.by, held.since, held.until) == ("ann", upload.held_at, until)
-    assert held.sentence == "Held by ann: wrong prices"
+    assert held.sentence == "Held by ann: wrong prices."
 
 
 def test_a_held_task(fake: FakeApi) -> None:
