@@ -26,9 +26,10 @@ from batchsite.sandbox import ensure_sandbox, is_answering
 from labeling import store, tasks
 from labeling.batch_api import Fault
 from labeling.management.commands import run_pipeline
-from labeling.models import Batch, Document, DocumentText, Heartbeat, LabelingTask, Upload
+from labeling.models import Batch, Document, DocumentText, LabelingTask, Upload
 from labeling.pipeline import conductor, intake
 from labeling.states import BatchState, DocumentState, UploadState, Way
+from tests.factories import make_workers_well
 from tests.fake_api import FakeApi
 from tests.pipeline.conftest import House, db, fake, house, quick_commits, transactional_db  # noqa: F401  fixtures
 from tests.pipeline.story import a_version, brought_in, built, played, states
@@ -561,8 +562,7 @@ def test_doctor_names_each_fault_and_ends_with_1(console: Console) -> None:
 
 
 def test_doctor_finds_nothing_where_all_is_well(console: Console) -> None:
-    for queue in ("ticks", "bulk", "urgent"):
-        Heartbeat.objects.create(queue=queue, host="h", beaten_at=timezone.now())
+    make_workers_well()
     found = console("doctor")
     assert (found.code, found.summary) == (0, {"faults": 0}), found.err
 

@@ -91,10 +91,16 @@ def zone_name() -> str:
     return timezone.get_current_timezone_name()
 
 
+OF_A_POLL = ("v", "phase")
+"""Parameters that a live part asks with; they belong to no link."""
+
+
 @register.simple_tag(takes_context=True)
 def with_query(context: template.Context, **changes: Any) -> str:
     """The address's query with changes; an empty value takes a parameter away."""
     query = context["request"].GET.copy()
+    for name in OF_A_POLL:
+        query.pop(name, None)
     for name, value in changes.items():
         query.pop(name, None)
         if value not in (None, ""):

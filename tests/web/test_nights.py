@@ -6,18 +6,16 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from labeling.heartbeat import beat
 from labeling.models import Batch, LabelingTaskVersion, Night
 from labeling.states import BatchState
-from tests.factories import make_batch, make_document, make_task, make_upload, make_version
+from tests.factories import make_batch, make_document, make_task, make_upload, make_version, make_workers_well
 from tests.web.reading import see, words
 
 
 @pytest.fixture
 def version(db: None) -> LabelingTaskVersion:
     """A house whose workers are well, with one document in it."""
-    for queue in ("ticks", "bulk", "urgent"):
-        beat(queue)
+    make_workers_well()
     version = make_version(make_task(slug="letters", name="Letters"))
     make_document(make_upload(version))
     return version

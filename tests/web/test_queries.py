@@ -12,7 +12,7 @@ from labeling.models import LabelingTaskVersion, Night
 from labeling.states import BatchState
 from tests.factories import make_batch, make_document, make_request, make_result, make_task, make_upload, make_version
 
-MOST = 60
+MOST = 64
 PATHS = (
     "/",
     "/live/night",
