@@ -11,7 +11,7 @@ pytest.register_assert_rewrite("tests.faults.cases", "tests.faults.house", "test
 from tests.faults.cases import book_balances, every_document_once  # noqa: E402
 from tests.faults.house import House  # noqa: E402
 from tests.faults.playing import worlds_of_their_own  # noqa: E402
-from tests.faults.restoring import backed_up, database_of, looked_up, put_back, settled  # noqa: E402
+from tests.faults.restoring import FILLING, backed_up, database_of, looked_up, put_back, settled  # noqa: E402
 from tests.faults.worlds import WORLDS, Worlds  # noqa: E402
 
 pytestmark = pytest.mark.journey
@@ -148,9 +148,7 @@ def test_what_is_not_empty_is_replaced_only_by_its_name_and_only_when_nobody_use
 def test_a_restore_that_breaks_off_leaves_everything_as_it_was(house):
     path = backed_up(house)
     before = everything(house)
-    running = house.start(
-        "manage.py", "restore", str(path), "--replace", database_of(house), fault="restore: filled=kill"
-    )
+    running = house.start("manage.py", "restore", str(path), "--replace", database_of(house), fault=f"{FILLING}=kill")
     assert house.finish(running) == -9, house.said()
     assert everything(house) == before
 

@@ -5,7 +5,6 @@ import time
 
 from django.utils import timezone
 
-from labeling import faults
 from labeling.models import Notice
 from labeling.states import NoticeKind
 from labeling.transitions import notices
@@ -27,7 +26,6 @@ def deliver(seconds: float) -> int:
 
 def attempt(notice: Notice) -> bool:
     """One try of a claimed message. At least once: who dies between the call and the row leaves it to be told again."""
-    faults.reach("deliver: claimed")
     try:
         _bring(notice)
     except Undelivered as failure:
@@ -39,7 +37,6 @@ def attempt(notice: Notice) -> bool:
         log.exception("%s did not arrive", notice)
         notices.failed(notice, f"{type(error).__name__} while it was sent.", timezone.now())
         return False
-    faults.reach("deliver: arrived")
     return notices.delivered(notice, timezone.now())
 
 

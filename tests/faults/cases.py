@@ -134,6 +134,13 @@ def withdrawn_and_free(house: House, world: World) -> None:
     assert account["documents_charged"] == 0
 
 
+def erased_and_free(house: House, world: World) -> None:
+    """Nothing of it was sent, and no word of it is left."""
+    withdrawn_and_free(house, world)
+    assert house.value("SELECT count(*) FROM labeling_erasure WHERE done_at IS NOT NULL") == 1
+    assert house.value("SELECT count(*) FROM labeling_documenttext") == 0
+
+
 def only_what_was_tried(house: House, world: World) -> None:
     """Three were tried and paid; the rest is withdrawn and cost nothing."""
     status, account = house.status(), house.account()
@@ -207,6 +214,10 @@ def _of_what_people_decide() -> Iterator[Case]:
     for place in ("trial: rest discarded", "trial: portion withdrawn"):
         steps = (a_person("try"), killed_at(place, *_person("discard_rest")))
         yield Case(place, "tonight", steps, only_what_was_tried)
+    steps = (killed_at("erase: asked", *_person("erase")), a_person("erase"))
+    yield Case("erase: asked", "three batches", steps, erased_and_free)
+    for place in ("erase: erasing", "erase: portion done", "erase: file removed"):
+        yield Case(place, "three batches", (a_person("erase"), killed_at(place)), erased_and_free)
     place = "send now: carried out"
     steps = (a_person("send_now"), killed_at(place, "manage.py", "run_pipeline"))
     yield Case(place, "tonight", steps, every_document_once)

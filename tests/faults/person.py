@@ -8,6 +8,7 @@ python -m tests.faults.person try              a person tries three documents of
 python -m tests.faults.person send_rest        and sends the rest
 python -m tests.faults.person discard_rest     or discards it
 python -m tests.faults.person send_now         a person sends the upload now, half a minute ago
+python -m tests.faults.person erase            an admin erases the upload
 python -m tests.faults.person tick             one tick in this process
 python -m tests.faults.person deliver TIMES    ticks go to the clusters, each so many times, until nothing waits
 """
@@ -115,7 +116,15 @@ def send_now() -> None:
     SendOrder.objects.update(leaves_at=_seconds_ago(1))
 
 
+def erase() -> None:
+    from labeling.models import Upload
+    from labeling.pipeline.erase import erase_upload
+
+    erase_upload(Upload.objects.get(), by="an admin", reason="It was the wrong file")
+
+
 ACTS = {
+    "erase": erase,
     "withdraw": withdraw,
     "restore": restore,
     "try": try_some,

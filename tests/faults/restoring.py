@@ -7,6 +7,12 @@ from psycopg.conninfo import conninfo_to_dict
 
 from tests.faults.house import House
 
+MAPPING = ("restored: listed", "restored: lines read@2", "restored: mapping", "restored: mapped")
+"""Where test_restore kills the look-up of what left since a backup."""
+
+FILLING = "restore: filled"
+"""Where tests/test_backup.py kills a restore, which then has changed nothing."""
+
 
 def backed_up(house: House) -> Path:
     path = house.home / "evening.backup"

@@ -8,6 +8,7 @@ import pytest
 from labeling.faults import PLACES
 from tests.faults.cases import KILLS
 from tests.faults.lost_answers import LOST_ANSWERS
+from tests.faults.restoring import FILLING, MAPPING
 
 LABELING = Path(__file__).resolve().parents[2] / "labeling"
 
@@ -18,7 +19,8 @@ def test_killed_there_every_document_is_paid_for_once(case, played):
 
 
 def test_every_place_has_a_case():
-    in_cases = " ".join(f"{name} " for name in {**KILLS, **LOST_ANSWERS})
+    names = (*KILLS, *LOST_ANSWERS, *(place.partition("@")[0] for place in MAPPING), FILLING)
+    in_cases = " ".join(f"{name} " for name in names)
     assert [place for place in sorted(PLACES) if f"{place} " not in in_cases] == []
 
 

@@ -1,7 +1,7 @@
 """A restore is killed and comes at the worst moment: an old backup does not send last night again."""
 
 from tests.faults.cases import every_document_once, killed_at
-from tests.faults.restoring import backed_up, looked_up, put_back, settled
+from tests.faults.restoring import MAPPING, backed_up, looked_up, put_back, settled
 from tests.faults.worlds import WORLDS
 
 
@@ -10,7 +10,7 @@ def test_killed_in_the_middle_of_the_mapping_it_goes_on(worlds):
         path = backed_up(house)
         assert house.until_idle() == 0, house.said()
         put_back(house, path)
-        for place in ("restored: listed", "restored: lines read@2", "restored: mapping", "restored: mapped"):
+        for place in MAPPING:
             killed_at(place)(house)
         looked_up(house)
         settled(house)
