@@ -38,7 +38,7 @@ from labeling.models import (
 from labeling.pricing import Usage
 from labeling.states import BatchState, DocumentState, FailureReason, Kind, Lane, Outcome, UploadState, Way
 from labeling.status import QUEUES
-from labeling.transitions.documents import end_without_answer, release_unsent
+from labeling.transitions.requests import end_without_answer, release_unsent
 from labeling.transitions.results import Booking, Reading, settle
 
 MODEL = "claude-haiku-4-5"

@@ -17,7 +17,7 @@ from labeling.exports import COLUMNS, Format, reading, spreadsheet
 from labeling.models import Document, LabelingTask, Upload
 from labeling.pricing import Usage
 from labeling.states import DocumentState, FailureReason, Lane, Outcome, UploadState
-from labeling.transitions.documents import queue_again
+from labeling.transitions.again import queue_again
 from tests.factories import LIST_USD, make_batch, make_document, make_request, make_result, make_task, make_upload
 from tests.factories import make_version as new_version
 

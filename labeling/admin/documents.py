@@ -15,7 +15,7 @@ from labeling import activity, custom_ids
 from labeling.configuration import installation
 from labeling.models import Document, DocumentText, Request, Upload
 from labeling.states import DocumentState, FailureReason, Way
-from labeling.transitions import documents as transitions
+from labeling.transitions import again, failures, ways
 
 from .base import BEGINNING, LookAdmin, LookInline, confirmed, link, list_link, numbers
 from .choosing import choose, why_not_again, why_not_close, why_not_leave
@@ -147,7 +147,7 @@ class DocumentAdmin(LookAdmin):
         if choice.ids:
             way = Way(form.cleaned_data["way"])
             with transaction.atomic():
-                with_copies = transitions.queue_again(choice.documents, way)
+                with_copies = again.queue_again(choice.documents, way)
                 moved = choice.documents.exclude(state=DocumentState.FAILED).count()
                 if with_copies:
                     sentence = f"Sent failed documents again, {LEAVING[way].lower()}: {with_copies} with their copies"
@@ -173,7 +173,7 @@ class DocumentAdmin(LookAdmin):
         if choice.ids:
             reason = form.cleaned_data["reason"]
             with transaction.atomic():
-                moved = transitions.close_failures(choice.documents, reason)
+                moved = failures.close(choice.documents, reason)
                 if moved:
                     activity.record(
                         request.user,
@@ -187,7 +187,7 @@ class DocumentAdmin(LookAdmin):
     def _change_way(self, request: HttpRequest, queryset: QuerySet[Document], way: Way) -> None:
         choice = choose(queryset.select_related("leader"), why_not_leave(way))
         with transaction.atomic():
-            transitions.change_way(choice.documents, way)
+            ways.change_way(choice.documents, way)
             moved = choice.documents.filter(way=way).count()
             if moved:
                 sentence = f"{LEAVING[way]}: {moved} documents"

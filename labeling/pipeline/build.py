@@ -13,7 +13,7 @@ from labeling.configuration import Configuration, installation
 from labeling.models import Batch, Document, DocumentTally, Gate, LabelingTaskVersion, Night, Upload
 from labeling.querysets import DocumentQuerySet
 from labeling.states import BatchState, DocumentState, Lane, Way
-from labeling.transitions import batches, documents
+from labeling.transitions import batches, claims
 
 Share = dict[int, int]
 """How many documents of which upload may leave now, by its id, the oldest upload first."""
@@ -129,7 +129,7 @@ def _build_one(
             token=custom_ids.new_token(),
             limit_date=limits.night_in_force(settings, now),
         )
-        cut = documents.claim_into_batch(
+        cut = claims.claim_into_batch(
             batch,
             installation=installation(),
             request_bytes=bodies.request_bytes(version.spec),

@@ -12,7 +12,7 @@ from labeling import activity, counts, faults
 from labeling.configuration import Configuration
 from labeling.models import Canary, Document, LabelingTaskVersion, Request
 from labeling.states import CanaryState, DocumentState, FailureReason, Lane, Outcome, Way
-from labeling.transitions import documents, gates
+from labeling.transitions import gates, ways
 
 _REFUSED = (FailureReason.INVALID_REQUEST, FailureReason.CUT_OFF, FailureReason.CONFIGURATION)
 
@@ -68,7 +68,7 @@ def _send(version: LabelingTaskVersion, now: datetime) -> None:
         if chosen is None:
             return
         one = Document.objects.filter(pk=chosen)
-        if one.get().way == Way.URGENT or documents.change_way(one, Way.URGENT):
+        if one.get().way == Way.URGENT or ways.change_way(one, Way.URGENT):
             Canary.objects.create(version=version, document_id=chosen, sent_at=now)
         faults.reach("canary: choosing")
     faults.reach("canary: sent")

@@ -13,7 +13,7 @@ from django.utils import timezone
 from labeling import activity, faults
 from labeling.models import Batch
 from labeling.states import BatchState
-from labeling.transitions import batches, documents
+from labeling.transitions import batches, requests
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +23,7 @@ def request_cancel(batch: Batch, *, by: Any, withdraw: bool) -> bool:
     name = by.get_username() if hasattr(by, "get_username") else str(by)
     with transaction.atomic():
         if batches.move(batch, BatchState.BUILDING, BatchState.REJECTED, by=name, why="canceled before it was sent"):
-            documents.release_unsent(batch=batch)
+            requests.release_unsent(batch=batch)
             changed = True
         else:
             changed = bool(

@@ -13,8 +13,7 @@ from labeling import activity
 from labeling.models import LabelingTask, LabelingTaskVersion, Tryout
 from labeling.querysets import DocumentQuerySet
 from labeling.states import FailureReason, Way
-from labeling.transitions import documents as moves
-from labeling.transitions import failures
+from labeling.transitions import again, failures
 
 
 def send_again(
@@ -28,7 +27,7 @@ def send_again(
 ) -> int:
     """failed to queued, under a version of the task or under the one in use."""
     with transaction.atomic():
-        moved = moves.queue_again(documents, way, version=version)
+        moved = again.queue_again(documents, way, version=version)
         if moved:
             words = way.sentence.rstrip(".").lower()
             under = f" with v{version.number}" if version else ""
@@ -54,7 +53,7 @@ def try_on(
     """The oldest few go ahead in real time, under a version that may be a draft; what became of them is shown."""
     with transaction.atomic():
         chosen = list(documents.leaders().order_by("pk").values_list("pk", flat=True)[:most])
-        moved = moves.queue_again(documents.filter(pk__in=chosen), Way.URGENT, version=version) if chosen else 0
+        moved = again.queue_again(documents.filter(pk__in=chosen), Way.URGENT, version=version) if chosen else 0
         if moved:
             Tryout.objects.create(
                 task=task, reason=reason, version=version, documents=chosen, started_by=by.get_username()
@@ -67,7 +66,7 @@ def try_on(
 def close(documents: DocumentQuerySet, why: str, *, task: LabelingTask, reason: FailureReason, by: Any) -> int:
     """They stay failed, with a reason, and leave the list."""
     with transaction.atomic():
-        closed = moves.close_failures(documents, why)
+        closed = failures.close(documents, why)
         if closed:
             words = "failed document" if closed == 1 else "failed documents"
             activity.record(

@@ -22,7 +22,7 @@ from labeling.locks import only_one
 from labeling.models import Account, Batch, Candidate
 from labeling.pipeline.accounts import account_of_key
 from labeling.states import BatchState, ProcessingStatus, Verdict
-from labeling.transitions import batches, documents
+from labeling.transitions import batches, requests
 
 log = logging.getLogger(__name__)
 
@@ -203,7 +203,7 @@ def _declare_absent(batch: Batch, settings: Configuration) -> bool:
     with transaction.atomic():
         if not batches.move(batch, BatchState.UNKNOWN, BatchState.ABSENT, by="recover", why=why, note=""):
             return False
-        documents.release_unsent(batch=batch)
+        requests.release_unsent(batch=batch)
         activity.record("recover", f"{batch} never reached the API; its documents go again", str(batch))
         faults.reach("doubt: declaring absent")
     faults.reach("doubt: declared absent")

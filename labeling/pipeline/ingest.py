@@ -26,7 +26,7 @@ from labeling.models import Batch, ModelPrice, Request, StrayLine
 from labeling.pricing import PriceTable
 from labeling.rules import ERROR_RULES
 from labeling.states import BatchState, DocumentState, FailureReason, Lane, Outcome, Proof
-from labeling.transitions import batches, documents, results
+from labeling.transitions import batches, requests, results
 from labeling.transitions.results import Booking, Reading
 
 log = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ def _fetch(batch: Batch, settings: Configuration) -> bool:
     lacking = Request.objects.filter(batch=batch, outcome=Outcome.OPEN)
     if lacking.exists() and not _may_be_given_up(batch):
         return False
-    documents.end_without_answer(lacking.values_list("pk", flat=True), Outcome.MISSING, FailureReason.MISSING)
+    requests.end_without_answer(lacking.values_list("pk", flat=True), Outcome.MISSING, FailureReason.MISSING)
     faults.reach("ingest: lacking ended")
     return _finish(batch)
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 from labeling import faults
 from labeling.models import Batch, Request
 from labeling.states import BatchState, FailureReason, Lane, Outcome
-from labeling.transitions import batches, documents, imports, uploads
+from labeling.transitions import batches, imports, requests, uploads
 
 SENDER_STOPS_WITHIN = timedelta(seconds=30)
 """A sender stops itself at its deadline; this much later it is surely done."""
@@ -44,6 +44,6 @@ def freeze_abandoned_submissions(now: datetime) -> int:
 def end_abandoned_urgent_calls(now: datetime) -> int:
     """A real-time call whose process died may have been paid: unclear, for a person."""
     abandoned = Request.objects.filter(lane=Lane.URGENT, outcome=Outcome.OPEN, deadline__lt=now)
-    return documents.end_without_answer(
+    return requests.end_without_answer(
         list(abandoned.values_list("pk", flat=True)), Outcome.UNCLEAR, FailureReason.UNCLEAR
     )

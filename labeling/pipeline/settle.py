@@ -17,7 +17,7 @@ from labeling.models import Batch, ModelPrice, Upload
 from labeling.pricing import PriceTable, Usage
 from labeling.prompts import BYTES_PER_TOKEN
 from labeling.states import BatchState, Lane, UploadState, Verdict
-from labeling.transitions import batches, documents
+from labeling.transitions import batches, requests
 
 _MESSAGE_BATCH_ID = re.compile(r"msgbatch_[A-Za-z0-9_-]{1,71}")
 
@@ -67,7 +67,7 @@ def declare_absent(batch: Batch, *, by: Any, why: str) -> int:
         if not batches.move(batch, BatchState.UNKNOWN, BatchState.ABSENT, by=_name(by), why=f"declared absent: {why}"):
             batch.refresh_from_db()
             return 0
-        released = documents.release_unsent(batch=batch)
+        released = requests.release_unsent(batch=batch)
         activity.record(by, f"Declared {batch} absent, {released} documents wait again: {why}", str(batch))
     return released
 

@@ -23,7 +23,7 @@ from labeling.models import Batch, Gate, Request
 from labeling.pipeline.accounts import account_in_use
 from labeling.rules import SPEND_LIMIT_CODES
 from labeling.states import BatchState
-from labeling.transitions import batches, documents, gates
+from labeling.transitions import batches, gates, requests
 
 log = logging.getLogger(__name__)
 
@@ -165,7 +165,7 @@ def _reject(batch: Batch, error: ApiError) -> None:
         if batches.move(
             batch, BatchState.SUBMITTING, BatchState.REJECTED, by="submit", why=error.message, note=error.message
         ):
-            documents.release_unsent(batch=batch)
+            requests.release_unsent(batch=batch)
             gates.close_gate(scope, by="submit", kind="refusal", reason=f"{batch} was refused: {error.message}")
 
 
@@ -198,7 +198,7 @@ def _halve(batch: Batch, error: ApiError) -> None:
             transaction.set_rollback(True)
             return
         batches.record(twin, "", BatchState.BUILDING, by="submit", why=f"second half of {batch}")
-        documents.move_requests(batch, twin, first_of_second, installation=installation())
+        requests.move_requests(batch, twin, first_of_second, installation=installation())
         faults.reach("submit: halving")
 
 

@@ -26,8 +26,8 @@ from labeling.pipeline.accounts import account_in_use
 from labeling.pricing import PriceTable
 from labeling.rules import SPEND_LIMIT_CODES
 from labeling.states import FailureReason, Lane, Outcome
-from labeling.transitions import documents, gates, results
-from labeling.transitions.documents import Claimed
+from labeling.transitions import claims, gates, requests, results
+from labeling.transitions.claims import Claimed
 from labeling.transitions.results import Booking, Reading
 from labeling.worst_case import WorstCase
 
@@ -88,7 +88,7 @@ def _claim(settings: Configuration, account: Account, most: int, worst: dict[int
         return []
     new = set(limits.versions_waiting(Lane.URGENT)) - set(worst)
     worst |= limits.worst_cases(LabelingTaskVersion.objects.filter(pk__in=new), Lane.URGENT) if new else {}
-    return documents.claim_urgent(
+    return claims.claim_urgent(
         installation=installation(),
         account_id=account.pk,
         most=most,
@@ -108,7 +108,7 @@ def _with_params(claimed: list[Claimed], versions: dict[int, LabelingTaskVersion
     texts = dict(DocumentText.objects.filter(pk__in=[claim.document_id for claim in claimed]).values_list("pk", "text"))
     erased = [claim.request_id for claim in claimed if claim.document_id not in texts]
     if erased:
-        documents.release_unsent(request_ids=erased)
+        requests.release_unsent(request_ids=erased)
     encoded = []
     for claim in claimed:
         if claim.document_id not in texts:
@@ -183,12 +183,12 @@ def _settle_faults(version: LabelingTaskVersion, calls: list[_Call]) -> list[Rea
         if not call.error:
             continue
         if call.error.fault is Fault.TRANSIENT:
-            documents.release_unsent(request_ids=[call.claimed.request_id], not_before=_wait_as_asked(call.error))
+            requests.release_unsent(request_ids=[call.claimed.request_id], not_before=_wait_as_asked(call.error))
         elif call.error.fault is Fault.UNCLEAR:
             log.warning("no clear answer for %s: %s", call.claimed.custom_id, call.error.message)
-            documents.end_without_answer([call.claimed.request_id], Outcome.UNCLEAR, FailureReason.UNCLEAR)
+            requests.end_without_answer([call.claimed.request_id], Outcome.UNCLEAR, FailureReason.UNCLEAR)
         elif _is_configuration(call.error):
-            documents.release_unsent(request_ids=[call.claimed.request_id])
+            requests.release_unsent(request_ids=[call.claimed.request_id])
             scope = version.task if call.error.status == 404 else None
             gates.close_gate(
                 scope, by="urgent", kind="refusal", reason=f"A real-time call was refused: {call.error.message}"

@@ -15,7 +15,7 @@ from labeling.models import Batch, Document, DocumentTally, Erasure, RefusedRow,
 from labeling.states import BatchState, DocumentState, UploadState
 
 from . import batches, holds, withdrawing
-from .documents import release_unsent
+from .requests import release_unsent
 
 _LOCK = "hashtextextended('nightshift erase', 0)"
 

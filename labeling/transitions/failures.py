@@ -9,7 +9,7 @@ from labeling.models import Document
 from labeling.querysets import DocumentQuerySet
 from labeling.states import DocumentState, FailureReason
 
-from .documents import follow_leaders
+from .copies import follow_leaders
 
 
 def stop(documents: DocumentQuerySet) -> int:
@@ -27,6 +27,12 @@ def stop(documents: DocumentQuerySet) -> int:
         )
         follow_leaders(free)
     return moved
+
+
+def close(documents: DocumentQuerySet, reason: str) -> int:
+    """A person decided not to send them again; they stay failed and leave the list of decisions."""
+    failed = Document.objects.need_a_person().filter(pk__in=documents.values("pk"))
+    return failed.update(closed_at=timezone.now(), closed_reason=reason)
 
 
 def reopen(documents: DocumentQuerySet, closed_at: datetime) -> int:

@@ -16,7 +16,7 @@ from django.db import connection, transaction
 from labeling.files import JsonValue, RefusedRow, Row
 from labeling.models import Upload
 
-from .documents import let_heirs_take_over
+from .copies import let_heirs_take_over
 from .locking import lock_tasks_of_versions
 
 _CREATE_INCOMING = """

@@ -9,7 +9,7 @@ from labeling.models import Document, LabelingTask, SendOrder, Upload
 from labeling.querysets import DocumentQuerySet
 from labeling.states import HoldKind, OrderState, Way
 
-from .documents import change_way
+from .ways import change_way
 
 
 def order(

@@ -38,7 +38,7 @@ from labeling.states import (
     Way,
 )
 
-from . import batches, documents
+from . import batches, copies, requests
 from .gates import RESTORE
 
 CLOCK_SLACK = timedelta(minutes=15)
@@ -85,17 +85,17 @@ def _dissolve_what_was_not_sent() -> None:
     for batch in Batch.objects.filter(state=BatchState.BUILDING):
         why = "built before the backup and not sent then"
         if batches.move(batch, BatchState.BUILDING, BatchState.REJECTED, by="restore", why=why):
-            documents.release_unsent(batch=batch)
+            requests.release_unsent(batch=batch)
 
 
 def _end_what_was_urgent() -> int:
     """Documents that waited or were on their way in real time end unclear, with their copies; returns how many."""
     calls = Request.objects.filter(lane=Lane.URGENT, outcome=Outcome.OPEN).values_list("pk", flat=True)
-    documents.end_without_answer(list(calls), Outcome.UNCLEAR, FailureReason.UNCLEAR)
+    requests.end_without_answer(list(calls), Outcome.UNCLEAR, FailureReason.UNCLEAR)
     waiting = Document.objects.leaders().filter(state=DocumentState.QUEUED, way=Way.URGENT)
     leaders = list(waiting.values_list("pk", flat=True))
     waiting.update(state=DocumentState.FAILED, failure_reason=FailureReason.UNCLEAR, not_before=None)
-    documents.follow_leaders(leaders)
+    copies.follow_leaders(leaders)
     unclear = Document.objects.filter(state=DocumentState.FAILED, failure_reason=FailureReason.UNCLEAR)
     return unclear.filter(closed_at=None).count()
 
@@ -228,7 +228,7 @@ def _let_copies_lead() -> None:
     """A copy that was sent since had become the leader of its text: it leads here too, and who led follows it."""
     with connection.cursor() as cursor:
         cursor.execute(_COPIES_THAT_WERE_SENT)
-        documents.lead_instead(cursor.fetchall())
+        copies.lead_instead(cursor.fetchall())
 
 
 def _batch(seen: Seen, version_id: int, account: Account) -> Batch:

@@ -19,7 +19,7 @@ from labeling.models import StrayLine
 from labeling.pricing import Usage
 from labeling.states import DocumentState, Outcome
 
-from .documents import follow_leaders, let_heirs_take_over
+from .copies import follow_leaders, let_heirs_take_over
 
 _COLUMNS = (
     "document_id, outcome, result_type, stop_reason, error_type, usable, goes_again, failure_reason, answer, model, "

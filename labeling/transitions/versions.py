@@ -17,7 +17,7 @@ from labeling.models import Gate, LabelingTask, LabelingTaskVersion, Upload
 from labeling.prompts import Spec
 from labeling.states import UploadState
 
-from .documents import promote_heirs
+from .copies import promote_heirs
 from .gates import ensure_gates, open_gate
 from .locking import lock_task_alone
 

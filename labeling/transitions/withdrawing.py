@@ -20,7 +20,8 @@ from labeling.querysets import DocumentQuerySet
 from labeling.states import BatchState, DocumentState, Outcome, UploadState
 
 from . import batches, holds
-from .documents import follow_leaders, promote_heirs, release_unsent
+from .copies import follow_leaders, promote_heirs
+from .requests import release_unsent
 
 PORTION = 10_000
 _LOOKS = 5

@@ -17,7 +17,8 @@ from labeling.reports.paging import a_word, an_id
 from labeling.reports.rail import rail
 from labeling.states import BatchState, Proof
 from labeling.templatetags.figures import noun
-from labeling.transitions import documents
+from labeling.transitions import failures
+from labeling.transitions.again import queue_again
 from labeling.waking import wake
 
 from .door import OPERATE, WebRequest, command, live_part, page
@@ -81,7 +82,7 @@ def batch_again(request: WebRequest, pk: int) -> HttpResponseBase:
         return _said(request, pk, f"Not sent again. {form.first_error}", failed=True)
     version = _version(found, form.cleaned_data["version"])
     with transaction.atomic():
-        moved = documents.queue_again(again.failed_of(found, **form.narrowed), form.way, version=version)
+        moved = queue_again(again.failed_of(found, **form.narrowed), form.way, version=version)
         if moved:
             words = form.way.sentence.rstrip(".").lower() + (f", with v{version.number}" if version else "")
             activity.record(request.user, f"Sends {noun(moved, 'document')} of {found} again, {words}", str(found))
@@ -100,7 +101,7 @@ def batch_close(request: WebRequest, pk: int) -> HttpResponseBase:
         return _said(request, pk, f"Not closed. {form.first_error}", failed=True)
     why = form.cleaned_data["reason"]
     with transaction.atomic():
-        closed = documents.close_failures(again.failed_of(found, **form.narrowed), why)
+        closed = failures.close(again.failed_of(found, **form.narrowed), why)
         if closed:
             activity.record(request.user, f"Closed {noun(closed, 'failed document')} of {found}: {why}", str(found))
     if not closed:

@@ -23,8 +23,8 @@ from labeling.reports.upload_list import UploadFilters
 from labeling.states import DocumentState, RefusalReason, UploadState, Way
 from labeling.store import DiskLow
 from labeling.templatetags.figures import noun
-from labeling.transitions.documents import change_way
 from labeling.transitions.estimates import remember
+from labeling.transitions.ways import change_way
 from labeling.waking import wake
 
 from .door import WebRequest, command, form_page, live_part, page

@@ -55,13 +55,13 @@ def test_a_document_that_is_claimed_between_looking_and_acting_keeps_its_way(
     from labeling.admin import documents as page
 
     document = make_document()
-    change_way = page.transitions.change_way
+    change_way = page.ways.change_way
 
     def claimed_first(documents: Any, way: Way) -> int:
         make_request(document, lane=Lane.URGENT)
         return change_way(documents, way)
 
-    monkeypatch.setattr(page.transitions, "change_way", claimed_first)
+    monkeypatch.setattr(page.ways, "change_way", claimed_first)
     answer = act(operator, [document], "send_now")
     document.refresh_from_db()
     assert (document.state, document.way) == (DocumentState.BATCHED, Way.TONIGHT)

@@ -12,7 +12,7 @@ from labeling import bodies
 from labeling.models import Batch, Document, Night, Request, Upload
 from labeling.pipeline import build, intake, pausing, submit
 from labeling.states import BatchState, DocumentState, Way
-from labeling.transitions import documents
+from labeling.transitions import ways
 from tests.fake_api import FakeApi, expired
 from tests.pipeline.story import (
     a_version,
@@ -298,7 +298,7 @@ def test_documents_sent_back_to_the_night_at_noon_wait_for_midnight(monkeypatch:
     queued_for_tonight(monkeypatch, NOON - timedelta(days=1))
     Document.objects.update(way=Way.NOW)
     at(monkeypatch, NOON)
-    assert documents.change_way(Document.objects.all(), Way.TONIGHT) == 2
+    assert ways.change_way(Document.objects.all(), Way.TONIGHT) == 2
     assert built(now=NOON + timedelta(hours=1)) == []
     assert totals(built(now=MIDNIGHT)) == [2]
 

@@ -4,7 +4,7 @@ import pytest
 
 from labeling.models import Document, Request, Result
 from labeling.states import DocumentState, FailureReason, Way
-from labeling.transitions import documents, imports
+from labeling.transitions import again, imports
 from tests.fake_api import FakeApi, errored, succeeded
 from tests.pipeline.story import (
     a_version,
@@ -73,7 +73,7 @@ def test_copies_fail_with_their_leader_and_go_again_with_it(fake: FakeApi) -> No
     assert states() == {DocumentState.FAILED: 2}
     copy = Document.objects.exclude(leader=None).get()
     assert copy.failure_reason == FailureReason.NOT_A_LABEL
-    assert documents.queue_again(Document.objects.filter(pk=copy.pk), Way.NOW) == 2
+    assert again.queue_again(Document.objects.filter(pk=copy.pk), Way.NOW) == 2
     played(fake)
     assert states() == {DocumentState.LABELED: 2}
 
@@ -133,6 +133,6 @@ def test_a_document_with_a_label_keeps_it_when_it_is_sent_again_and_fails(fake: 
     played(fake)
     label = the_document().result_id
     Document.objects.update(state=DocumentState.FAILED, failure_reason=FailureReason.POISON)
-    documents.queue_again(Document.objects.all(), Way.NOW)
+    again.queue_again(Document.objects.all(), Way.NOW)
     played(fake, setting())
     assert (the_document().state, the_document().result_id) == (DocumentState.FAILED, label)

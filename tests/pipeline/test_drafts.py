@@ -12,7 +12,7 @@ from labeling.pipeline import drafts, moving
 from labeling.pipeline.drafts import Saved, Stale
 from labeling.prompts import Label
 from labeling.states import DocumentState, Way
-from labeling.transitions import documents
+from labeling.transitions import claims
 from tests.fake_api import FakeApi, succeeded
 from tests.pipeline.story import (
     a_version,
@@ -243,7 +243,7 @@ def test_what_is_to_move_does_not_leave_before_it_moved(fake: FakeApi, monkeypat
     assert put(draft).is_still_moving
     assert built() == []
     assert (
-        documents.claim_urgent(
+        claims.claim_urgent(
             installation="x",
             account_id=1,
             most=9,

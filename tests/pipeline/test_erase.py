@@ -14,7 +14,7 @@ from labeling.pipeline import erase, submit
 from labeling.pipeline.erase import NotErased
 from labeling.states import BatchState, Way
 from labeling.transitions import withdrawing
-from labeling.transitions.documents import queue_again
+from labeling.transitions.again import queue_again
 from tests.pipeline import story
 from tests.pipeline.story import a_version, brought_in, played, setting, states
 

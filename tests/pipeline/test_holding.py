@@ -8,7 +8,7 @@ from django.utils import timezone
 from labeling.models import Activity, Batch, Document, Gate, SendOrder, Upload
 from labeling.pipeline import conductor, hold, pausing, send_now, wishes, withdraw
 from labeling.states import BatchState, DocumentState, OrderState, Way
-from labeling.transitions import documents
+from labeling.transitions import ways
 from tests.fake_api import FakeApi
 from tests.pipeline.story import a_version, at, brought_in, built, sent, setting, states, texts
 
@@ -125,7 +125,7 @@ def test_taken_back_in_time_everything_is_exactly_as_it_was(
 ) -> None:
     version = a_version()
     upload = brought_in(version, texts(3), way=Way.TONIGHT)
-    documents.change_way(Document.objects.filter(row_number=1), Way.NOW)
+    ways.change_way(Document.objects.filter(row_number=1), Way.NOW)
     before = rows()
     order = send_now.send_upload(upload, Way.URGENT, by="ann")
     assert order

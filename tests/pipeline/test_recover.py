@@ -8,7 +8,7 @@ from django.utils import timezone
 from labeling.models import Batch, BatchEvent, Document, Upload
 from labeling.pipeline import intake, recover
 from labeling.states import BatchState, DocumentState, FailureReason, UploadState, Way
-from labeling.transitions import documents, uploads
+from labeling.transitions import again, uploads
 from tests.fake_api import FakeApi, succeeded
 from tests.pipeline.story import a_version, at_once, brought_in, built, confirmed, played, sent, setting, states, texts
 
@@ -63,6 +63,6 @@ def test_what_is_sent_again_leaves_although_its_upload_is_done(fake: FakeApi) ->
     played(fake)
     uploads.finish()
     assert Document.objects.get().failure_reason == FailureReason.NOT_A_LABEL
-    documents.queue_again(Document.objects.all(), Way.NOW)
+    again.queue_again(Document.objects.all(), Way.NOW)
     played(fake)
     assert states() == {DocumentState.LABELED: 1}

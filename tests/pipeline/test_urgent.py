@@ -14,7 +14,7 @@ from labeling.batch_api import ApiError, Fault
 from labeling.models import Document, Gate, Request, Result, Setting
 from labeling.pipeline import pausing, recover, urgent
 from labeling.states import DocumentState, FailureReason, Lane, Outcome, Way
-from labeling.transitions import documents, results
+from labeling.transitions import again, results, ways
 from tests.fake_api import FakeApi, errored, succeeded
 from tests.pipeline.story import (
     a_version,
@@ -134,7 +134,7 @@ def test_a_lost_answer_is_unclear_and_never_asked_for_again(
     assert urgent.drain(setting()) == 0
     assert sent() == []
     assert len(fake.called("send_message")) == 1
-    assert documents.queue_again(Document.objects.all(), Way.URGENT) == 1
+    assert again.queue_again(Document.objects.all(), Way.URGENT) == 1
     assert urgent.drain(setting()) == 1
 
 
@@ -321,13 +321,13 @@ def test_answers_whose_booking_lost_a_race_are_booked_again(monkeypatch: pytest.
 
 def test_a_document_for_the_night_can_go_urgently_and_back(fake: FakeApi) -> None:
     brought_in(a_version(), texts(3), way=Way.TONIGHT)
-    assert documents.change_way(Document.objects.all(), Way.URGENT) == 3
+    assert ways.change_way(Document.objects.all(), Way.URGENT) == 3
     assert built() == []
-    assert documents.change_way(Document.objects.all(), Way.TONIGHT) == 3
+    assert ways.change_way(Document.objects.all(), Way.TONIGHT) == 3
     assert urgent.drain(setting()) == 0
-    assert documents.change_way(Document.objects.all(), Way.URGENT) == 3
+    assert ways.change_way(Document.objects.all(), Way.URGENT) == 3
     assert urgent.drain(setting()) == 3
-    assert documents.change_way(Document.objects.all(), Way.TONIGHT) == 0
+    assert ways.change_way(Document.objects.all(), Way.TONIGHT) == 0
     assert Request.objects.count() == 3
 
 
@@ -335,7 +335,7 @@ def test_a_copy_sent_urgently_pulls_its_queued_leader_along(fake: FakeApi) -> No
     version = a_version()
     brought_in(version, ["a"], way=Way.TONIGHT)
     brought_in(version, ["a"], way=Way.TONIGHT)
-    documents.change_way(Document.objects.exclude(leader=None), Way.URGENT)
+    ways.change_way(Document.objects.exclude(leader=None), Way.URGENT)
     assert the_document().way == Way.URGENT
     assert urgent.drain(setting()) == 1
     assert states() == {DocumentState.LABELED: 2}
@@ -351,8 +351,8 @@ def test_a_document_never_goes_in_both_lanes_however_people_and_workers_race(fak
     def people() -> None:
         for _ in range(12):
             of_the_task = Document.objects.filter(upload__version__task=version.task, pk__gt=upload.pk)
-            documents.change_way(of_the_task, Way.URGENT)
-            documents.change_way(Document.objects.filter(upload=upload), Way.NOW)
+            ways.change_way(of_the_task, Way.URGENT)
+            ways.change_way(Document.objects.filter(upload=upload), Way.NOW)
         stop.set()
 
     def builder() -> None:
@@ -364,7 +364,7 @@ def test_a_document_never_goes_in_both_lanes_however_people_and_workers_race(fak
             urgent.drain(settings, until=timezone.now() + timedelta(seconds=0.2))
 
     assert at_once(people, builder, caller) == [None, None, None]
-    documents.change_way(Document.objects.all(), Way.URGENT)
+    ways.change_way(Document.objects.all(), Way.URGENT)
     urgent.drain(setting())
     sent()
     in_batches = [r["params"]["messages"][-1]["content"] for entries in fake.requests.values() for r in entries]
@@ -386,7 +386,7 @@ def test_a_change_of_way_waits_for_no_row_that_somebody_holds(fake: FakeApi) -> 
 
     def change() -> int:
         assert held.wait(5)
-        found = documents.change_way(Document.objects.all(), Way.URGENT)
+        found = ways.change_way(Document.objects.all(), Way.URGENT)
         changed.set()
         return found
 
@@ -408,7 +408,7 @@ def test_a_way_changed_too_late_leaves_the_document_as_it_was_claimed(fake: Fake
 
     def change() -> int:
         assert locked.wait(5)
-        found = documents.change_way(Document.objects.filter(upload__version__task=version.task), Way.URGENT)
+        found = ways.change_way(Document.objects.filter(upload__version__task=version.task), Way.URGENT)
         changed.set()
         return found
 

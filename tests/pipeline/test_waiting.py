@@ -15,7 +15,7 @@ from labeling.configuration import Configuration
 from labeling.models import Document, LabelingTask, Setting, Upload
 from labeling.pipeline import hold, pausing, send_now, submit
 from labeling.states import BatchState, HoldKind, WaitingReason, Way
-from labeling.transitions import documents, gates
+from labeling.transitions import gates, ways
 from tests.fake_api import FakeApi, expired
 from tests.pipeline.story import (
     a_version,
@@ -67,8 +67,8 @@ def test_what_a_night_left_behind_leaves_with_the_next_tick(fake: FakeApi) -> No
     brought_in(a_version(), texts(3), way=Way.TONIGHT)
     Upload.objects.update(counts_from=timezone.now() - timedelta(days=2))
     assert reasons() == {None: 3}
-    documents.change_way(Document.objects.filter(row_number=1), Way.NOW)
-    documents.change_way(Document.objects.filter(row_number=1), Way.TONIGHT)
+    ways.change_way(Document.objects.filter(row_number=1), Way.NOW)
+    ways.change_way(Document.objects.filter(row_number=1), Way.TONIGHT)
     assert reasons() == {None: 2, WaitingReason.TONIGHT: 1}
 
 

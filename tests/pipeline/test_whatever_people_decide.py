@@ -15,7 +15,7 @@ from labeling import ledger, waiting
 from labeling.models import Batch, Document, Request, SendOrder, SpendTally, Trial, Upload
 from labeling.pipeline import hold, intake, send_now, submit, trial, urgent, wishes, withdraw
 from labeling.states import BatchState, DocumentState, HoldKind, Outcome, UploadState, Way
-from labeling.transitions import documents, withdrawing
+from labeling.transitions import again, claims, withdrawing
 from tests.fake_api import FakeApi, errored, expired, succeeded
 from tests.pipeline.story import a_version, brought_in, built, fetched, forget_waits, polled, received, setting
 
@@ -29,20 +29,20 @@ class Careful:
 
     def __init__(self, fake: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
         self.sent = 0
-        create, claim = fake.create_batch, documents.claim_urgent
+        create, claim = fake.create_batch, claims.claim_urgent
 
         def create_batch(body: Path, *, deadline: datetime) -> Any:
             entries = orjson.loads(body.read_bytes())["requests"]
             self.look([entry["custom_id"] for entry in entries])
             return create(body, deadline=deadline)
 
-        def claim_urgent(**limits: Any) -> list[documents.Claimed]:
+        def claim_urgent(**limits: Any) -> list[claims.Claimed]:
             claimed = claim(**limits)
             self.look([call.custom_id for call in claimed])
             return claimed
 
         monkeypatch.setattr("labeling.batch_api.create_batch", create_batch)
-        monkeypatch.setattr(documents, "claim_urgent", claim_urgent)
+        monkeypatch.setattr(claims, "claim_urgent", claim_urgent)
 
     def look(self, custom_ids: list[str]) -> None:
         sent = Document.objects.filter(request__custom_id__in=custom_ids)
@@ -122,7 +122,7 @@ class People:
             send_now.undo(order, by="bob")
 
     def retries(self) -> None:
-        documents.queue_again(self.some_documents(), Way.NOW)
+        again.queue_again(self.some_documents(), Way.NOW)
 
     def time_passes(self) -> None:
         forget_waits()
