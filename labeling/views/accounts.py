@@ -12,7 +12,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 
 from labeling import activity
-from labeling.forms import AccountForm
+from labeling.forms.accounts import AccountForm
 from labeling.models import OneTimePassword
 from labeling.signing_in import forgive
 from labeling.transitions import accounts as moves

@@ -8,7 +8,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from labeling import activity
-from labeling.forms import RequestsAgainForm, RequestsCloseForm
+from labeling.forms.batches import RequestsAgainForm, RequestsCloseForm
+from labeling.forms.fields import first_error
 from labeling.models import Batch, LabelingTask, LabelingTaskVersion
 from labeling.pipeline import cancel, prove
 from labeling.reports import again
@@ -79,7 +80,7 @@ def batch_again(request: WebRequest, pk: int) -> HttpResponseBase:
     found = get_object_or_404(Batch.objects.select_related("version__task__version_in_use"), pk=pk)
     form = RequestsAgainForm(request.POST)
     if not form.is_valid():
-        return _said(request, pk, f"Not sent again. {form.first_error}", failed=True)
+        return _said(request, pk, f"Not sent again. {first_error(form)}", failed=True)
     version = _version(found, form.cleaned_data["version"])
     with transaction.atomic():
         moved = queue_again(again.failed_of(found, **form.narrowed), form.way, version=version)
@@ -98,7 +99,7 @@ def batch_close(request: WebRequest, pk: int) -> HttpResponseBase:
     found = get_object_or_404(Batch.objects.select_related("version__task__version_in_use"), pk=pk)
     form = RequestsCloseForm(request.POST)
     if not form.is_valid():
-        return _said(request, pk, f"Not closed. {form.first_error}", failed=True)
+        return _said(request, pk, f"Not closed. {first_error(form)}", failed=True)
     why = form.cleaned_data["reason"]
     with transaction.atomic():
         closed = failures.close(again.failed_of(found, **form.narrowed), why)

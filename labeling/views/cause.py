@@ -8,7 +8,7 @@ from django.utils.http import content_disposition_header, urlencode
 
 from labeling.exports.failures import failure_rows
 from labeling.exports.plain_csv import csv_pieces
-from labeling.forms import MaxTokensForm, ReasonForm, WayForm
+from labeling.forms.decisions import MaxTokensForm, ReasonForm, WayForm
 from labeling.models import Document, LabelingTask, LabelingTaskVersion
 from labeling.pipeline import decide, drafts
 from labeling.prompts import SpecRefused

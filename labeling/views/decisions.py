@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from labeling.forms import WayForm
+from labeling.forms.decisions import WayForm
 from labeling.models import Activity, Document, LabelingTask
 from labeling.pipeline import decide
 from labeling.reports import decisions as report

@@ -5,7 +5,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 
 from labeling import counts, waiting
 from labeling.finding import GOLD, SOURCES, Filters
-from labeling.forms import DocumentFilterForm
+from labeling.forms.documents import DocumentFilterForm
 from labeling.models import Document, LabelingTask, Selection
 from labeling.reports import documents as report
 from labeling.reports import finding

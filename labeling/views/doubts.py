@@ -4,7 +4,8 @@ from django.http import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
-from labeling.forms import AbsenceForm, AdoptionForm
+from labeling.forms.doubts import AbsenceForm, AdoptionForm
+from labeling.forms.fields import first_error
 from labeling.models import Batch
 from labeling.pipeline import settle
 from labeling.reports import doubts as report
@@ -43,7 +44,7 @@ def doubt_adopt(request: WebRequest, pk: int) -> HttpResponseBase:
     batch = get_object_or_404(Batch, pk=pk)
     form = AdoptionForm(request.POST)
     if not form.is_valid():
-        return _answer(request, batch, f"Not adopted. {form.first_error}", failed=True)
+        return _answer(request, batch, f"Not adopted. {first_error(form)}", failed=True)
     try:
         adopted = settle.adopt(
             batch, form.cleaned_data["message_batch_id"], by=request.user, why=form.cleaned_data["why"]
@@ -62,7 +63,7 @@ def doubt_absent(request: WebRequest, pk: int) -> HttpResponseBase:
     batch = get_object_or_404(Batch, pk=pk)
     form = AbsenceForm(request.POST)
     if not form.is_valid():
-        return _answer(request, batch, f"Nothing was changed. {form.first_error}", failed=True)
+        return _answer(request, batch, f"Nothing was changed. {first_error(form)}", failed=True)
     released = settle.declare_absent(batch, by=request.user, why=form.cleaned_data["why"])
     if not released:
         return _lost(request, batch)

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django_q.tasks import async_task
 
-from labeling.forms import TaskForm
+from labeling.forms.tasks import TaskForm
 from labeling.models import LabelingTask, LabelingTaskVersion, TokenCount
 from labeling.pipeline import drafts
 from labeling.pipeline.define import Definition, SpecRefused, define

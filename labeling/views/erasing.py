@@ -4,7 +4,7 @@ from django.http import Http404, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 
-from labeling.forms import EraseForm, RetentionForm
+from labeling.forms.erasing import EraseForm, RetentionForm
 from labeling.models import Document, LabelingTask, Upload
 from labeling.pipeline.erase import MOST_DOCUMENTS, NotErased, erase_documents, erase_upload, set_retention
 from labeling.reports import erasing as report

@@ -1,8 +1,5 @@
 """Money limits: how they stand, who released what, and an admin's release."""
 
-from decimal import Decimal
-
-from django import forms
 from django.contrib import messages
 from django.db import transaction
 from django.http import HttpResponseBase
@@ -10,8 +7,8 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 
 from labeling import activity, limits
+from labeling.forms.limits import LimitReleaseForm
 from labeling.models import LimitRelease
-from labeling.states import LimitScope
 from labeling.transitions.limits import release
 from labeling.waking import wake
 
@@ -19,19 +16,6 @@ from .door import ADMINISTER, WebRequest, command, page
 from .reader import settings_of
 
 MOST_RELEASES = 50
-
-
-class LimitReleaseForm(forms.Form):
-    """How much more a money limit lets go; an empty amount is everything."""
-
-    scope = forms.TypedChoiceField(
-        choices=LimitScope.choices(), coerce=LimitScope, error_messages={"required": "Say which limit."}
-    )
-    amount = forms.DecimalField(
-        required=False, max_digits=12, decimal_places=2, min_value=Decimal("0.01"), max_value=Decimal(1_000_000_000),
-        error_messages={"invalid": "Write the amount like 12.50.", "min_value": "Release more than nothing."},
-    )  # fmt: skip
-    why = forms.CharField(max_length=200, error_messages={"required": "Say why, in a few words."})
 
 
 @page()

@@ -6,7 +6,7 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from labeling import activity
-from labeling.forms import NoteForm
+from labeling.forms.decisions import NoteForm
 from labeling.reports import needs as report
 from labeling.templatetags.figures import clock_text
 from labeling.transitions import needs as transitions

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from labeling import waiting
-from labeling.forms import ReasonForm
+from labeling.forms.decisions import ReasonForm
 from labeling.models import Night, Upload
 from labeling.pipeline import pausing
 from labeling.reports import headline, nights

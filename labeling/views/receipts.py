@@ -7,7 +7,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from labeling import activity
-from labeling.forms import HoldForm, ImportAgainForm, WayForm
+from labeling.forms.decisions import HoldForm, WayForm
+from labeling.forms.uploads import ImportAgainForm
 from labeling.models import Activity, LabelingTask, SendOrder, Trial, Upload
 from labeling.pipeline import hold, intake, send_now, trial, withdraw
 from labeling.states import OrderState, TrialDecision, UploadState

@@ -4,7 +4,7 @@ from django.http import HttpResponseBase
 from django.urls import reverse
 
 from labeling.after_restore import unsettled
-from labeling.forms import ReleaseForm
+from labeling.forms.decisions import ReleaseForm
 from labeling.models import Restoration
 from labeling.pipeline.release import NotSettled, settle
 from labeling.reports import restored as report

@@ -8,7 +8,7 @@ from django.http import HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from labeling.forms import CalculatorForm
+from labeling.forms.calculator import CalculatorForm
 from labeling.reports import savings as report
 from labeling.reports.calculator import calculate
 

@@ -6,7 +6,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 
 from labeling import exports
-from labeling.forms import AgainForm, ChoiceForm
+from labeling.forms.documents import AgainForm, ChoiceForm
 from labeling.models import LabelingTaskVersion, Selection
 from labeling.pipeline import bulk
 from labeling.reports import selections as report

@@ -8,6 +8,7 @@ from django.shortcuts import redirect, render
 
 from labeling import activity
 from labeling.configuration import Configuration, fixed_by_environment
+from labeling.forms.settings import SettingsForm
 from labeling.models import Activity, Gate
 from labeling.outgoing import trying
 from labeling.outgoing.receivers import addresses, shown
@@ -17,7 +18,6 @@ from labeling.waking import wake_outgoing
 
 from .door import ADMINISTER, NEEDED, VIEW, WebRequest, command, form_page
 from .reader import settings_of, zone_names
-from .settings_form import SettingsForm
 
 SUBJECT = "settings"
 

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from labeling import prompts
-from labeling.forms import HoldForm
+from labeling.forms.decisions import HoldForm
 from labeling.models import LabelingTask, LabelingTaskVersion
 from labeling.pipeline import hold, pausing
 from labeling.reports import listed, trying

@@ -4,7 +4,8 @@ from django.http import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 
-from labeling.forms import TryForm
+from labeling.forms.fields import first_error
+from labeling.forms.trying import TryForm
 from labeling.models import LabelingTaskVersion, Upload
 from labeling.pipeline.trying import NotTried, try_on_documents, try_on_text
 from labeling.reports import trying as report
@@ -23,7 +24,7 @@ def version_try(request: WebRequest, slug: str, number: int) -> HttpResponseBase
     form = TryForm(request.POST)
     try:
         if not form.is_valid():
-            raise NotTried(form.first_sentence())
+            raise NotTried(first_error(form))
         upload = _try(request, version, form)
     except NotTried as refusal:
         to = f"{reverse('task', args=[slug])}?version={number}"

@@ -11,7 +11,8 @@ from django.utils import timezone
 
 from labeling import activity, nights, waiting
 from labeling.files import FileRefused, Format, ReadOptions, RefusedRow, refused_rows_csv
-from labeling.forms import ColumnsForm, TryFirstForm, UploadForm, WayForm
+from labeling.forms.decisions import WayForm
+from labeling.forms.uploads import ColumnsForm, TryFirstForm, UploadForm
 from labeling.models import Activity, Document, LabelingTask, SendOrder, Upload
 from labeling.pipeline import intake, send_now
 from labeling.reports import estimates, upload_list

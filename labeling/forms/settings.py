@@ -1,7 +1,6 @@
 """The settings as a form: every field is text, and Configuration itself says what is wrong with it."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import time
 from typing import Any
@@ -20,7 +19,11 @@ GROUPS = (
         "When it leaves, and what belongs to it.",
         ("night", "time_zone", "late_upload_minutes", "night_late_minutes"),
     ),
-    ("Money", "By the worst case: all input, and as many output tokens as a task allows.", ("night_limit_usd",)),
+    (
+        "Money",
+        "By the worst case: all input, and as many output tokens as a task allows.",
+        ("night_limit_usd", "urgent_limit_usd"),
+    ),
     ("Morning report", "By mail or chat, to the addresses below.", ("report_when", "report_at")),
     (
         "Batches and queues",
@@ -34,7 +37,7 @@ GROUPS = (
     ),
     ("Files and disk", "In bytes.", ("upload_bytes", "document_bytes", "min_free_bytes")),
 )
-"""Title, sentence, settings. A setting that no group names stands with the one that follows its prefix, or last."""
+"""Title, sentence, settings: every setting in exactly one group."""
 
 CHOICES: dict[str, tuple[tuple[str, str], ...]] = {
     "canary": (("yes", "yes"), ("no", "no")),
@@ -124,16 +127,7 @@ class SettingsForm(forms.Form):
         return {name: (before[name], value) for name, value in after.items() if value != before[name]}
 
     def groups(self) -> list[Group]:
-        """Every setting exactly once."""
-        named = {name for _, _, names in GROUPS for name in names}
-        others = [name for name in Configuration.model_fields if name not in named]
-        found = [
-            Group(title, sentence, [self._row(name) for name in (*names, *_belonging(title, others))])
-            for title, sentence, names in GROUPS
-        ]
-        shown = {row.name for group in found for row in group.rows}
-        rest = [self._row(name) for name in others if name not in shown]
-        return [*found, Group("More", "", rest)] if rest else found
+        return [Group(title, sentence, [self._row(name) for name in names]) for title, sentence, names in GROUPS]
 
     def _row(self, name: str) -> Row:
         in_force = as_text(getattr(self.in_force, name)) or ""
@@ -170,8 +164,3 @@ def as_text(value: Any) -> str | None:
 
 def _default(name: str) -> str | None:
     return as_text(Configuration.model_fields[name].default)
-
-
-def _belonging(title: str, others: list[str]) -> Iterator[str]:
-    """Limits in dollars belong to the money, whoever adds them."""
-    return (name for name in others if title == "Money" and name.endswith("_usd"))
