@@ -6,7 +6,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
-from labeling.reports.paging import an_id
+from labeling.reports.paging import ids_in
 from labeling.states import Way
 
 from .fields import reason_field, version_number_field
@@ -15,7 +15,6 @@ from .fields import reason_field, version_number_field
 class RequestsForm(forms.Form):
     """Which requests of a batch: the checked ones, or all that the page's filter leaves; the button says it."""
 
-    MOST_CHECKED = 1000
     act = forms.RegexField(
         rf"^(checked|all)( ({'|'.join(Way)}))?$",
         error_messages={"required": "Choose which and when.", "invalid": "Choose which and when."},
@@ -25,9 +24,7 @@ class RequestsForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         cleaned["which"], _, cleaned["way"] = cleaned.get("act", "").partition(" ")
-        posted = self.data.getlist("request") if isinstance(self.data, QueryDict) else []
-        ids = [an_id(text) for text in posted[: self.MOST_CHECKED]]
-        cleaned["request_ids"] = [number for number in ids if number is not None]
+        cleaned["request_ids"] = ids_in(self.data, "request") if isinstance(self.data, QueryDict) else []
         if cleaned["which"] == "checked" and not cleaned["request_ids"]:
             raise ValidationError("Check at least one request, or choose all.")
         return cleaned

@@ -1,9 +1,9 @@
-"""What of a batch a person may send again: its failed documents that nobody has decided about yet, and the price."""
+"""What a person may send again, and its price: failed documents that are still open, of a batch or ticked."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db.models import Count, Sum
+from django.db.models import Count, Q, Sum
 
 from labeling.estimating import Estimate, Load
 from labeling.models import Batch, Document, LabelingTaskVersion, Request
@@ -15,7 +15,7 @@ from .prices import price_book
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """So many documents under the version in use; `each` is the estimate of one of them."""
+    """So many documents under one version; `each` is the estimate of one of them. Copies cost nothing."""
 
     documents: int
     all: Estimate
@@ -41,9 +41,18 @@ def versions_of(batch: Batch) -> Sequence[LabelingTaskVersion]:
 
 def offer(batch: Batch, *, outcome: str = "", version: LabelingTaskVersion | None = None) -> Offer | None:
     """What sending all of them again costs, with the version in use or another; None where nothing failed."""
-    sums = failed_of(batch, outcome=outcome).aggregate(n=Count("pk"), size=Sum("encoded_bytes"))
+    version_id = version.pk if version else batch.version.task.version_in_use_id or batch.version_id
+    return price_of(failed_of(batch, outcome=outcome), version_id)
+
+
+def price_of(documents: DocumentQuerySet, version_id: int) -> Offer | None:
+    """What sending these again costs; None where there are none."""
+    sums = documents.aggregate(
+        n=Count("pk"),
+        to_pay=Count("pk", filter=Q(leader=None)),
+        size=Sum("encoded_bytes", filter=Q(leader=None), default=0),
+    )
     if not sums["n"]:
         return None
-    version_id = version.pk if version else batch.version.task.version_in_use_id or batch.version_id
-    prices, load = price_book([version_id]), Load(sums["n"], int(sums["size"]))
-    return Offer(load.documents, prices.estimate(version_id, load), prices.estimate(version_id, load.part(1)))
+    prices, load = price_book([version_id]), Load(sums["to_pay"], int(sums["size"]))
+    return Offer(sums["n"], prices.estimate(version_id, load), prices.estimate(version_id, load.part(1)))

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from labeling.estimating import Estimate, Span
+from labeling.estimating import Estimate
 from labeling.models import Document, LabelingTask, LabelingTaskVersion, Result, Tryout
-from labeling.states import DocumentState, FailureReason, Way
+from labeling.states import DocumentState, FailureReason
 
 from .failures import Cause, Example, cause_of, documents_of, examples
 from .paging import Page, page_of
@@ -45,19 +45,13 @@ class CausePage:
     version: LabelingTaskVersion | None
     estimate: Estimate | None
     try_estimate: Estimate | None
+    each: Estimate | None
     try_count: int
     tryout: TryoutResult | None
     page: Page[Document]
     lines: Sequence[Example]
     answers: Sequence[tuple[str, int]]
     sampled: int
-
-    @property
-    def each(self) -> dict[str, Span]:
-        """About what one document costs, by way."""
-        if self.estimate is None or self.cause is None or not self.cause.load.documents:
-            return {}
-        return {way.value: _part(self.estimate.price(way), self.cause.load.documents) for way in Way}
 
     @property
     def raised(self) -> int:
@@ -90,6 +84,7 @@ def cause_page(
         version=version,
         estimate=book.estimate(version.pk, cause.load) if book and version and cause else None,
         try_estimate=book.estimate(version.pk, cause.load.part(count)) if book and version and cause else None,
+        each=book.estimate(version.pk, cause.load.part(1)) if book and version and cause else None,
         try_count=count,
         tryout=_result(tryout) if tryout else None,
         page=page,
@@ -97,11 +92,6 @@ def cause_page(
         answers=answers,
         sampled=sampled,
     )
-
-
-def _part(whole: Span, documents: int) -> Span:
-    ends = (whole.low, whole.likely, whole.high)
-    return Span(*(None if end is None else end / documents for end in ends))
 
 
 def stand(found: CausePage) -> str:

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from django.db.models import Model, QuerySet
+from django.http import QueryDict
 
 PAGE = 50
+MOST_TICKED = 1000
 LARGEST_ID = 2**63 - 1
 
 M = TypeVar("M", bound=Model)
@@ -46,3 +48,8 @@ def an_id(text: str | None) -> int | None:
 def a_word(text: str | None) -> str:
     """A filter out of an address; empty for one with NUL, which no text in PostgreSQL can hold."""
     return text if text and "\0" not in text else ""
+
+
+def ids_in(data: QueryDict, name: str) -> list[int]:
+    """The rows that were ticked, at most a thousand; what is no id is left out."""
+    return [pk for word in data.getlist(name)[:MOST_TICKED] if (pk := an_id(word)) is not None]

@@ -3,9 +3,10 @@
 from django.db import transaction
 from django.db.models import Count, Q
 from django.http import HttpResponseBase
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.http import urlencode
 
 from labeling import activity
 from labeling.forms.batches import RequestsAgainForm, RequestsCloseForm
@@ -14,7 +15,7 @@ from labeling.models import Batch, LabelingTask, LabelingTaskVersion
 from labeling.pipeline import cancel, prove
 from labeling.reports import again
 from labeling.reports import batches as report
-from labeling.reports.paging import a_word, an_id
+from labeling.reports.paging import a_word, an_id, ids_in
 from labeling.reports.rail import rail
 from labeling.states import BatchState, Proof
 from labeling.templatetags.figures import noun
@@ -94,6 +95,27 @@ def batch_again(request: WebRequest, pk: int) -> HttpResponseBase:
 
 
 @command()
+def batch_ticked(request: WebRequest, pk: int) -> HttpResponseBase:
+    """What the checked requests cost, on the buttons that send them; nothing is changed. Without script a page."""
+    found = get_object_or_404(Batch.objects.select_related("version__task__version_in_use"), pk=pk)
+    version = _version(found, an_id(request.POST.get("version"))) or found.version.task.version_in_use
+    ids = ids_in(request.POST, "request")
+    offer = again.price_of(again.failed_of(found, request_ids=ids), version.pk) if version and ids else None
+    context = {
+        "offer": offer,
+        "version": version,
+        "button": "act",
+        "prefix": "checked ",
+        "box": "request",
+        "ids": ids,
+        "kept": {"outcome": a_word(request.POST.get("outcome")), "version": version.number if version else ""},
+        "act": reverse("batch_again", args=[pk]),
+        "back": _back(request, pk),
+    }
+    return render(request, "ticked.html#bar" if request.htmx else "ticked.html", context)
+
+
+@command()
 def batch_close(request: WebRequest, pk: int) -> HttpResponseBase:
     """The checked requests, or all that match, are closed without a label."""
     found = get_object_or_404(Batch.objects.select_related("version__task__version_in_use"), pk=pk)
@@ -118,8 +140,13 @@ def _version(batch: Batch, number: int | None) -> LabelingTaskVersion | None:
 
 
 def _said(request: WebRequest, pk: int, sentence: str, *, failed: bool = False) -> HttpResponseBase:
-    back = reverse("batch", args=[pk])
-    return answer(request, sentence, page=_batch_page(request, pk), back=back, failed=failed)
+    return answer(request, sentence, page=_batch_page(request, pk), back=_back(request, pk), failed=failed)
+
+
+def _back(request: WebRequest, pk: int) -> str:
+    """The page of the batch, with the choice of outcome that the form came with."""
+    outcome = a_word(request.POST.get("outcome"))
+    return reverse("batch", args=[pk]) + (f"?{urlencode({'outcome': outcome})}" if outcome else "")
 
 
 def _list_page(request: WebRequest) -> LivePage:
@@ -156,7 +183,7 @@ def _list_page(request: WebRequest) -> LivePage:
 def _batch_page(request: WebRequest, pk: int) -> LivePage:
     found = get_object_or_404(Batch.objects.select_related("version__task__version_in_use", "account", "night"), pk=pk)
     settings, now = settings_of(request), timezone.now()
-    outcome = request.GET.get("outcome", "")
+    outcome = a_word(request.POST.get("outcome") or request.GET.get("outcome"))
     requests = report.request_page(
         found, outcome=outcome, before=an_id(request.GET.get("before")), after=an_id(request.GET.get("after"))
     )

@@ -3,6 +3,7 @@
 import dataclasses
 
 from django.http import HttpResponseBase, StreamingHttpResponse
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils.http import content_disposition_header, urlencode
 
@@ -13,15 +14,16 @@ from labeling.models import Document, LabelingTask, LabelingTaskVersion
 from labeling.pipeline import decide, drafts
 from labeling.prompts import SpecRefused
 from labeling.querysets import DocumentQuerySet
+from labeling.reports import again
 from labeling.reports import cause as report
 from labeling.reports.advice import ADVICE
 from labeling.reports.failures import documents_of
-from labeling.reports.paging import an_id
+from labeling.reports.paging import an_id, ids_in
 from labeling.states import FailureReason
 from labeling.templatetags.figures import noun
 from labeling.waking import wake
 
-from .decisions import find_cause, ids_in, who_was_first
+from .decisions import find_cause, who_was_first
 from .door import WebRequest, command, live_part, page
 from .live import ACTIVE, IDLE, LivePage, leave, refresh, show
 from .versions import who_was_first as who_saved_first
@@ -72,6 +74,26 @@ def cause_send(request: WebRequest, slug: str, reason: str) -> HttpResponseBase:
     if not moved:
         return _back(request, task, why, who_was_first(task), failed=True)
     return _back(request, task, why, f"{moved:,} {'document goes' if moved == 1 else 'documents go'} again.")
+
+
+@command()
+def cause_ticked(request: WebRequest, slug: str, reason: str) -> HttpResponseBase:
+    """What the ticked documents cost, on the buttons that send them; nothing is changed. Without script a page."""
+    task, why = find_cause(slug, reason)
+    version = _version(task, request.POST.get("version")) or task.version_in_use
+    ids = ids_in(request.POST, "document")
+    offer = again.price_of(documents_of(task, why).filter(pk__in=ids), version.pk) if version and ids else None
+    context = {
+        "offer": offer,
+        "version": version,
+        "button": "way",
+        "box": "document",
+        "ids": ids,
+        "kept": {"which": "ticked", "version": version.number if version else ""},
+        "act": reverse("cause_send", args=[slug, reason]),
+        "back": reverse("cause", args=[slug, reason]),
+    }
+    return render(request, "ticked.html#bar" if request.htmx else "ticked.html", context)
 
 
 @command()
@@ -150,7 +172,7 @@ def _chosen(request: WebRequest, task: LabelingTask, why: FailureReason) -> Docu
     every = documents_of(task, why)
     if request.POST.get("which") != "ticked":
         return every
-    ids = ids_in(request.POST)
+    ids = ids_in(request.POST, "document")
     return every.filter(pk__in=ids) if ids else None
 
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from django.http import HttpResponseBase, QueryDict
+from django.http import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
@@ -147,8 +147,3 @@ def _a_time(text: str | None) -> datetime | None:
     except ValueError:
         return None
     return found if found and timezone.is_aware(found) else None
-
-
-def ids_in(data: QueryDict) -> list[int]:
-    """The documents that were ticked; what is no id is left out."""
-    return [int(word) for word in data.getlist("document") if word.isascii() and word.isdecimal() and len(word) < 19]

@@ -10,7 +10,7 @@ from labeling.forms.documents import AgainForm, ChoiceForm
 from labeling.models import LabelingTaskVersion, Selection
 from labeling.pipeline import bulk
 from labeling.reports import selections as report
-from labeling.reports.paging import an_id
+from labeling.reports.paging import an_id, ids_in
 from labeling.states import BulkKind, Way
 from labeling.templatetags.figures import noun
 from labeling.waking import wake
@@ -32,8 +32,7 @@ def selection_new(request: WebRequest) -> HttpResponseBase:
         if form.cleaned_data.get("all"):
             selection = bulk.choose_matching(filters_of(query), below=form.cleaned_data.get("newest") or 0, by=by)
         else:
-            ticked = [pk for text in request.POST.getlist("document") if (pk := an_id(text)) is not None]
-            selection = bulk.choose(ticked, by=by)
+            selection = bulk.choose(ids_in(request.POST, "document"), by=by)
     except bulk.NothingChosen as refusal:
         return leave(request, str(refusal), to=f"{reverse('documents')}?{query.urlencode()}", failed=True)
     if selection.frozen_at is None:

@@ -141,6 +141,9 @@ CHOOSING: Kwargs = {"selection_new": {}, "selection_pasted": {}}
 """Commands that change no document: whoever may look may choose what to look at."""
 
 EDITOR_PARTS: Kwargs = {"task_preview": {}, "task_count": {}}
+PRICED: Kwargs = {"cause_ticked": CAUSE, "batch_ticked": {"pk": 900_001}}
+"""What the ticked rows would cost: nothing is changed."""
+
 OPEN = {"login", "password_change", "theme", "health", "workers_health", "offline", "service_worker"}
 
 
@@ -175,13 +178,14 @@ def url(name: str) -> str:
         **ADMIN_FORMS,
         **CHOOSING,
         **EDITOR_PARTS,
+        **PRICED,
     }[name]
     return reverse(name, kwargs=kwargs) + ("?u=900001" if name == "erase" else "")
 
 
 def test_every_address_is_in_one_of_the_tables_here() -> None:
     tables = (PAGES, LIVE, OPERATOR_PAGES, ADMIN_PAGES, COMMANDS, ADMIN_COMMANDS, ADMIN_FORMS, CHOOSING, EDITOR_PARTS)
-    known = {*OPEN}.union(*tables)
+    known = {*OPEN, *PRICED}.union(*tables)
     assert {pattern.name for pattern in urlpatterns} == known
 
 
@@ -277,8 +281,8 @@ def test_a_command_needs_the_token_of_its_page(house: None, operator: Client, na
     assert "Nothing was done" in response.content.decode()
 
 
-@pytest.mark.parametrize("name", EDITOR_PARTS)
-def test_the_parts_of_the_editor_are_for_operators(
+@pytest.mark.parametrize("name", [*EDITOR_PARTS, *PRICED])
+def test_the_parts_of_the_editor_and_the_prices_are_for_operators(
     house: None, client: Client, viewer: Client, operator: Client, name: str
 ) -> None:
     assert operator.post(url(name)).status_code == 200

@@ -157,6 +157,25 @@ def test_only_the_checked_ones_go_again(batch: Batch, operator: Client) -> None:
     assert failed() == {"bad"}
 
 
+def test_checked_ones_name_the_price_of_what_is_checked(batch: Batch, operator: Client) -> None:
+    checked = Request.objects.get(document__content__text="long")
+    form = {"request": [checked.pk], "version": 1, "outcome": "succeeded"}
+    bar = words(operator.post(url(batch) + "ticked", form, headers={"HX-Request": "true"}).content)
+    assert "1 document ticked. Again with v1: Tonight, about $0.0" in bar
+    page = operator.post(url(batch) + "ticked", form).content.decode()
+    assert f'name="request" value="{checked.pk}"' in page
+    assert 'value="checked urgent"' in page
+    assert failed() == {"bad", "long"}
+
+
+def test_after_an_act_the_page_still_shows_the_outcome_that_was_chosen(batch: Batch, operator: Client) -> None:
+    form = {"act": "all tonight", "outcome": "errored"}
+    with_script = operator.post(url(batch) + "again", form, headers={"HX-Request": "true"}).content.decode()
+    assert '?outcome=errored#requests" aria-current="true"' in with_script
+    without = operator.post(url(batch) + "again", form)
+    assert without["Location"].endswith("?outcome=errored")
+
+
 def test_they_go_again_with_the_version_in_use_or_another_one(batch: Batch, operator: Client) -> None:
     task = batch.version.task
     newer = make_version(task, model="claude-opus-4-5")

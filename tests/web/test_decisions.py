@@ -82,6 +82,32 @@ def test_what_is_safe_goes_again_with_one_button(operator: Client, failures: Lab
     assert "Nothing is open any more that is safe" in words(again.content)
 
 
+def test_the_badge_of_the_tab_counts_decisions_and_not_documents(viewer: Client, failures: LabelingTask) -> None:
+    assert 'Open <span class="count">2</span>' in viewer.get("/decisions/").content.decode()
+
+
+def test_ticked_documents_name_the_price_of_what_is_ticked_before_they_go(
+    operator: Client, failures: LabelingTask
+) -> None:
+    two = list(Document.objects.filter(failure_reason="not_a_label").values_list("pk", flat=True)[:2])
+    form = {"document": two, "version": 1}
+    bar = words(operator.post(f"{CAUSE}/ticked", form, headers={"HX-Request": "true"}).content)
+    assert re.search(r"2 documents ticked\. Again with v1: Tonight, about \$0\.\d+ In a batch now, about \$0", bar)
+    page = operator.post(f"{CAUSE}/ticked", form).content.decode()
+    assert "Send 2 documents again?" in page
+    assert all(f'name="document" value="{pk}"' in page for pk in two)
+    assert Document.objects.need_a_person().count() == 5
+    assert "Nothing that is open is ticked" in words(operator.post(f"{CAUSE}/ticked", {"document": "x"}).content)
+
+
+def test_a_copy_that_is_ticked_costs_nothing(operator: Client, failures: LabelingTask) -> None:
+    leader = Document.objects.filter(failure_reason="not_a_label").latest("pk")
+    copy = make_document(leader.upload, text=leader.content.text)
+    form = {"document": [copy.pk], "version": 1}
+    bar = words(operator.post(f"{CAUSE}/ticked", form, headers={"HX-Request": "true"}).content)
+    assert "1 document ticked. Again with v1: Tonight, about $0.00 " in bar
+
+
 def test_a_cause_goes_again_as_a_whole_and_names_its_price(operator: Client, failures: LabelingTask) -> None:
     seen = see(operator, f"{CAUSE}/")
     assert "4 documents: The answer is not one of the labels" in seen
