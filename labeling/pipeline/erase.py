@@ -6,6 +6,7 @@ comes, without its words.
 """
 
 import secrets
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,6 +21,7 @@ from labeling.querysets import DocumentQuerySet
 from labeling.retention import due
 from labeling.states import DocumentState, ErasureKind, UploadState
 from labeling.transitions import erasing
+from labeling.transitions.locking import lock_erasing_alone
 
 PORTION = 2_000
 MOST_DOCUMENTS = 1_000
@@ -55,7 +57,7 @@ def erase_documents(
 ) -> Erasure:
     """Erased when this returns. Raises NotErased for none and for too many."""
     with transaction.atomic():
-        erasing.lock_alone()
+        lock_erasing_alone()
         ids = _chosen(documents, with_copies)
         if not ids:
             raise NotErased("None of these documents is there, or they were erased before.")
@@ -63,13 +65,10 @@ def erase_documents(
             raise NotErased("Their upload is still being imported: wait until it is ready, or erase the upload.")
         if len(ids) > MOST_DOCUMENTS:
             raise NotErased(f"{len(ids):,} documents are too many for one act: erase their uploads.")
-        erasing.take_back(ids, by=_name(by), zone=settings.time_zone)
         erasure = Erasure.objects.create(
             kind=ErasureKind.PERSON, asked_at=timezone.now(), asked_by=_name(by)[:150], reason=reason[:200]
         )
-        erasing.erase(erasure, ids, zone=settings.time_zone)
-        for upload in Upload.objects.filter(document__in=ids, erasure=None).distinct():
-            _forget_file(upload)
+        _erase(erasure, ids, settings)
         _finish_if_settled(erasure, timezone.now())
         words = f"D-{ids[0]}" if len(ids) == 1 else f"{len(ids):,} documents, D-{ids[0]} the first"
         activity.record(by, f"Erased {words}: {reason}", f"D-{ids[0]}")
@@ -122,12 +121,12 @@ def _portion(erasure: Erasure, settings: Configuration) -> bool:
     """One step of an upload's erasure; False when there is nothing left to do now."""
     upload = erasure.upload
     with transaction.atomic():
-        erasing.lock_alone()
+        lock_erasing_alone()
         erasure = Erasure.objects.select_for_update().get(pk=erasure.pk)
         if upload is not None:
             of_upload = Document.objects.filter(upload=upload, pk__gt=erasure.last_document).order_by("pk")
             if ids := list(of_upload.values_list("pk", flat=True)[:PORTION]):
-                erasing.erase(erasure, ids, zone=settings.time_zone)
+                _erase(erasure, ids, settings)
                 Erasure.objects.filter(pk=erasure.pk).update(last_document=ids[-1])
                 faults.reach("erase: erasing")
                 return True
@@ -141,6 +140,13 @@ def _portion(erasure: Erasure, settings: Configuration) -> bool:
                 return True
         _finish_if_settled(erasure, timezone.now())
     return False
+
+
+def _erase(erasure: Erasure, ids: Sequence[int], settings: Configuration) -> None:
+    """Of these documents, and of the uploads that are not erased as a whole what else has their words."""
+    erased = erasing.erase(erasure, ids, by=erasure.asked_by, zone=settings.time_zone)
+    for upload in Upload.objects.filter(document__in=erased, erasure=None).distinct():
+        _forget_file(upload)
 
 
 def _finish_if_settled(erasure: Erasure, now: datetime) -> None:

@@ -17,7 +17,7 @@ from labeling.models import DocumentText, LabelingTaskVersion, Upload
 from labeling.states import UploadKind, UploadState, Way
 from labeling.transitions import uploads
 from labeling.transitions.imports import incoming, store_rows
-from labeling.transitions.locking import lock_tasks_of_versions
+from labeling.transitions.locking import lock_erasing_shared, lock_tasks_of_versions
 
 MOST = 100
 """Documents that one trial may have."""
@@ -29,11 +29,13 @@ class NotTried(Exception):
 
 def try_on_documents(version: LabelingTaskVersion, document_ids: Sequence[int], *, seen: str, by: Any) -> Upload:
     """The texts of these documents, with their ids and gold labels, under the version. Raises NotTried."""
-    texts = DocumentText.objects.filter(pk__in=list(document_ids)[:MOST]).exclude(text="").order_by("pk")
-    found = [(row.pk, Row(n, n, row.text, row.external_id, row.gold_label, {})) for n, row in enumerate(texts, 1)]
-    if not found:
-        raise NotTried("There is no document to try it on.")
-    return _send(version, [row for _, row in found], [pk for pk, _ in found], seen, by)
+    with transaction.atomic():
+        lock_erasing_shared()
+        texts = DocumentText.objects.filter(pk__in=list(document_ids)[:MOST]).exclude(text="").order_by("pk")
+        found = [(row.pk, Row(n, n, row.text, row.external_id, row.gold_label, {})) for n, row in enumerate(texts, 1)]
+        if not found:
+            raise NotTried("There is no document to try it on.")
+        return _send(version, [row for _, row in found], [pk for pk, _ in found], seen, by)
 
 
 def try_on_text(version: LabelingTaskVersion, text: str, *, seen: str, by: Any) -> Upload:

@@ -1,7 +1,8 @@
 """The words of documents go; their rows, counts and money stay.
 
-Results that come in take the lock of erasing shared, and whoever erases takes it alone: a result is either there
-to be erased, or it sees that its document was. What a living copy of the same text still shows stays with it.
+Results that come in, and trials that copy texts, take the lock of erasing shared, and whoever erases takes it alone:
+what they bring is either there to be erased, or they see that its document was. What was tried with a text goes with
+it, wherever it stands by then. What a living copy of the same text still shows stays with it.
 """
 
 from collections.abc import Sequence
@@ -16,14 +17,6 @@ from labeling.states import BatchState, DocumentState, UploadState
 
 from . import batches, holds, withdrawing
 from .requests import release_unsent
-
-_LOCK = "hashtextextended('nightshift erase', 0)"
-
-
-def lock_alone() -> None:
-    """No result is being stored from now to the end of the transaction."""
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT pg_advisory_xact_lock({_LOCK})")
 
 
 def stop(upload: Upload, *, by: str) -> None:
@@ -42,30 +35,33 @@ def stop(upload: Upload, *, by: str) -> None:
         withdrawing.withdraw_upload(upload, by=by)
 
 
-def take_back(documents: Sequence[int], *, by: str, zone: str) -> None:
-    """What waits is withdrawn, what is in flight is marked, and batches that were not sent yet are taken apart."""
-    holds.wait_for_claims()
-    _withdraw(documents, zone)
-    inside = Request.objects.filter(document__in=documents, outcome="open", batch__state=BatchState.BUILDING)
-    for batch in Batch.objects.filter(pk__in=inside.values("batch")).select_related("version__task"):
-        why = "documents of it were erased before it was sent"
-        if batches.move(batch, BatchState.BUILDING, BatchState.REJECTED, by=by, why=why):
-            release_unsent(batch=batch)
-
-
-def erase(erasure: Erasure, documents: Sequence[int], *, zone: str) -> int:
-    """One portion, in the caller's transaction and under the lock; returns how many were erased that were not yet."""
-    _withdraw(documents, zone)
+def erase(erasure: Erasure, documents: Sequence[int], *, by: str, zone: str) -> list[int]:
+    """One portion, in the caller's transaction and under the lock; returns what was erased, what was tried included."""
     with connection.cursor() as cursor:
-        place: dict[str, Any] = {"ids": list(documents), "erasure": erasure.pk}
-        cursor.execute(_WITH_TWINS, place)
-        place["ids"] = [row[0] for row in cursor.fetchall()]
+        cursor.execute(_WITH_TWINS, {"ids": list(documents)})
+        place: dict[str, Any] = {"ids": [row[0] for row in cursor.fetchall()], "erasure": erasure.pk}
+        _take_back(place["ids"], by=by, zone=zone)
         cursor.execute(_MARK, place)
         erased = int(cursor.rowcount)
         for statement in (_ANSWERS, _LINES, _STRAYS, _CUSTOM_IDS, _TEXTS, _PROOFS, _HASHES, *_HAND_OVER):
             cursor.execute(statement, place)
     Erasure.objects.filter(pk=erasure.pk).update(documents=F("documents") + erased)
-    return erased
+    return list(place["ids"])
+
+
+def _take_back(documents: Sequence[int], *, by: str, zone: str) -> None:
+    """What waits is withdrawn, what is in flight is marked, and batches that were not sent yet are taken apart.
+
+    The labeled ones were delivered, and stay counted as that.
+    """
+    holds.wait_for_claims()
+    wanted = Document.objects.filter(pk__in=documents, erasure=None).exclude(state=DocumentState.LABELED)
+    withdrawing.withdraw(wanted, zone=zone)
+    inside = Request.objects.filter(document__in=documents, outcome="open", batch__state=BatchState.BUILDING)
+    for batch in Batch.objects.filter(pk__in=inside.values("batch")).select_related("version__task"):
+        why = "documents of it were erased before it was sent"
+        if batches.move(batch, BatchState.BUILDING, BatchState.REJECTED, by=by, why=why):
+            release_unsent(batch=batch)
 
 
 def hand_over(erasure: Erasure) -> None:
@@ -82,8 +78,10 @@ def erase_refused_rows(upload: Upload, most: int) -> int:
 
 
 def erase_upload_row(upload: Upload) -> None:
-    """What its row says of the content: columns, preview, warnings, and the hash of the file. Its name stays."""
+    """What its row says of the content: columns, preview, warnings, and the hash of the file. Its name stays there, so
+    that people know which file it was; what was told of it to others forgets it."""
     with connection.cursor() as cursor:
+        cursor.execute(_NOTICES, [f"U-{upload.pk}"])
         cursor.execute(
             f"""
             UPDATE labeling_upload SET options = '{{}}', inspection = '{{}}', error = '',
@@ -92,12 +90,6 @@ def erase_upload_row(upload: Upload) -> None:
             """,
             [upload.pk],
         )
-
-
-def _withdraw(documents: Sequence[int], zone: str) -> None:
-    """All but the labeled ones: those were delivered, and stay counted as that."""
-    wanted = Document.objects.filter(pk__in=documents, erasure=None).exclude(state=DocumentState.LABELED)
-    withdrawing.withdraw(wanted, zone=zone)
 
 
 _RANDOM = "decode(replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''), 'hex')"
@@ -171,6 +163,11 @@ _PROOFS = """
 """
 
 _HASHES = f"UPDATE labeling_document SET sha256 = {_RANDOM} WHERE id = ANY(%(ids)s)"
+
+_NOTICES = """
+    UPDATE labeling_notice SET body = jsonb_set(body::jsonb, '{data,file_name}', '""')::text
+    WHERE kind = 'upload' AND subject = %s
+"""
 
 _PAIRS = """
     SELECT DISTINCT ON (c.leader_id) c.id AS heir, c.leader_id AS old

@@ -1,10 +1,11 @@
-"""The lock of a labeling task, held to the end of the transaction."""
+"""Locks that are held to the end of the transaction: of a labeling task, and of erasing."""
 
 from collections.abc import Sequence
 
 from django.db import connection
 
 _TASK = "hashtextextended('nightshift task ' || {task}, 0)"
+_ERASING = "hashtextextended('nightshift erase', 0)"
 
 
 def lock_task_alone(task_id: int) -> None:
@@ -24,3 +25,15 @@ def lock_tasks_of_versions(version_ids: Sequence[int]) -> None:
             """,
             [list(version_ids)],
         )
+
+
+def lock_erasing_alone() -> None:
+    """No result is being stored, and no text copied, meanwhile."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT pg_advisory_xact_lock({_ERASING})")
+
+
+def lock_erasing_shared() -> None:
+    """Nobody erases meanwhile: what is stored now is there to be erased, or sees that its document was."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT pg_advisory_xact_lock_shared({_ERASING})")

@@ -20,6 +20,7 @@ from labeling.pricing import Usage
 from labeling.states import DocumentState, Outcome
 
 from .copies import follow_leaders, let_heirs_take_over
+from .locking import lock_erasing_shared
 
 _COLUMNS = (
     "document_id, outcome, result_type, stop_reason, error_type, usable, goes_again, failure_reason, answer, model, "
@@ -201,8 +202,7 @@ def settle(readings: Sequence[Reading], booking: Booking, now: datetime) -> int:
         "canceled_become": booking.canceled_become,
     }
     with transaction.atomic(), connection.cursor() as cursor:
-        # Whoever erases takes this lock alone: a result is there to be erased, or sees that its document was.
-        cursor.execute("SELECT pg_advisory_xact_lock_shared(hashtextextended('nightshift erase', 0))")
+        lock_erasing_shared()
         cursor.execute(_CREATE_READING)
         cursor.execute("DELETE FROM reading")
         with cursor.copy(f"COPY reading ({_COLUMNS}) FROM STDIN") as copy:

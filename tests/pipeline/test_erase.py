@@ -1,22 +1,26 @@
 """What is erased is nowhere any more; counts, money and history stay, and nothing of it is ever sent again."""
 
+import json
 import os
 import shutil
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, connections
 from django.utils import timezone
 
 from labeling import store
-from labeling.models import Batch, Document, Erasure, LabelingTask, Request, Upload
-from labeling.pipeline import erase, submit
+from labeling.models import Batch, Document, Erasure, LabelingTask, Notice, Request, Upload
+from labeling.outgoing.uploads import envelope, told
+from labeling.pipeline import erase, submit, urgent
 from labeling.pipeline.erase import NotErased
-from labeling.states import BatchState, Way
-from labeling.transitions import withdrawing
+from labeling.pipeline.trying import NotTried, try_on_documents
+from labeling.states import BatchState, NoticeKind, Way
+from labeling.transitions import notices, withdrawing
 from labeling.transitions.again import queue_again
 from tests.pipeline import story
 from tests.pipeline.story import a_version, brought_in, played, setting, states
+from tests.pipeline.test_drafts import saved
 
 SECRET = "Maria Zimmermann wants her money back"
 
@@ -280,3 +284,74 @@ def test_what_a_killed_sender_left_in_the_spool_does_not_stay(echo):
     os.utime(left, (0, 0))
     assert store.sweep_temporary(older_than=60) == 1
     assert not left.exists()
+
+
+def tried(document: Document) -> Upload:
+    """The text of the document, sent in real time under a draft of its task."""
+    draft = saved(document.version.task).version
+    return try_on_documents(draft, [document.pk], seen=draft.stamp, by="ada")
+
+
+def a_labeled_document(echo) -> Document:
+    brought_in(a_version(kind="transform", labels=()), [SECRET])
+    played(echo)
+    return story.the_document(SECRET)
+
+
+def erased(document: Document) -> None:
+    erase.erase_documents(Document.objects.filter(pk=document.pk), setting(), by="admin", reason="wrong")
+
+
+def test_what_was_tried_with_its_text_goes_with_it_and_is_not_sent_any_more(echo):
+    upload = an_upload()
+    played(echo)
+    trial = tried(story.the_document(SECRET))
+    before = trial.sha256
+    erase.erase_upload(upload, by="admin", reason="wrong")
+    carried_out()
+    assert urgent.drain(setting()) == 0
+    assert echo.called("send_message") == []
+    assert places_with(SECRET) == []
+    trial.refresh_from_db()
+    assert trial.sha256 != before
+    assert Document.objects.get(upload=trial).state == "withdrawn"
+
+
+def test_what_is_being_tried_with_its_text_is_booked_without_its_words(echo):
+    document = a_labeled_document(echo)
+    trial = tried(document)
+    answer = echo.answer
+
+    def erased_meanwhile(params):
+        erased(document)
+        connections.close_all()
+        return answer(params)
+
+    echo.answer = erased_meanwhile
+    assert urgent.drain(setting()) == 1
+    carried_out()
+    assert places_with(SECRET) == []
+    assert Document.objects.get(upload=trial).state == "withdrawn"
+    assert Erasure.objects.get().done_at is not None
+    assert Request.objects.get(document__upload=trial).result.paid_usd > 0
+
+
+def test_a_text_that_is_erased_while_it_is_to_be_tried_is_not_copied(echo):
+    document = a_labeled_document(echo)
+    found = story.at_once(lambda: tried(document), lambda: erased(document))
+    assert all(result is None or isinstance(result, Upload | NotTried) for result in found), found
+    urgent.drain(setting())
+    assert places_with(SECRET) == []
+
+
+def test_what_was_told_of_an_erased_upload_forgets_the_name_of_its_file(echo):
+    upload = an_upload()
+    other = an_upload()
+    now = timezone.now()
+    for each in (upload, other):
+        body = envelope("upload.done", told(each), now)
+        notices.make(NoticeKind.UPLOAD, f"U-{each.pk}", ["webhook:1"], body=body, now=now)
+    erase.erase_upload(upload, by="admin", reason="wrong")
+    carried_out()
+    names = [json.loads(notice.body)["data"]["file_name"] for notice in Notice.objects.order_by("pk")]
+    assert names == ["", "complaints.csv"]
