@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import orjson
 from django.db import connection
 
-from labeling import bodies
+from labeling.messages import bodies
 from labeling.models import Batch
 
 PAGE = 1000

@@ -62,7 +62,7 @@ def _ensure_schedules() -> None:
 
 def _ensure_gates_and_prices() -> None:
     from labeling.models import ModelPrice
-    from labeling.pricing import SEED_PRICES
+    from labeling.money.pricing import SEED_PRICES
     from labeling.transitions.gates import ensure_gates
 
     ensure_gates()

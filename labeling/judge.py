@@ -1,6 +1,6 @@
 """What an answer means: the line as the API gave it becomes a Reading, ready to be booked.
 
-Reads usage, prices it, reads the answer, and applies the rules of labeling/rules.py. No ORM: the
+Reads usage, prices it, reads the answer, and applies the rules of labeling/messages/rules.py. No ORM: the
 prices of the day come in as a PriceTable.
 """
 
@@ -10,10 +10,10 @@ from typing import Any
 
 import orjson
 
-from labeling.answers import AnswerReader, loads, read_error, read_error_code
-from labeling.pricing import NOTHING, PriceTable, Usage
-from labeling.prompts import Spec
-from labeling.rules import Rule, rule_for_error, rule_for_result
+from labeling.messages.answers import AnswerReader, loads, read_error, read_error_code
+from labeling.messages.prompts import Spec
+from labeling.messages.rules import Rule, rule_for_error, rule_for_result
+from labeling.money.pricing import NOTHING, PriceTable, Usage
 from labeling.states import FailureReason, Lane, Outcome, ResultType
 from labeling.transitions.results import Reading
 

@@ -12,9 +12,10 @@ from django.utils import timezone
 from django_q.models import Success
 from django_q.tasks import async_task
 
-from labeling import configuration, faults, heartbeat, store
+from labeling import configuration, faults, store
 from labeling import ledger as book
-from labeling.heartbeat import beating
+from labeling.health import heartbeat
+from labeling.health.heartbeat import beating
 from labeling.models import (
     Alarm,
     Batch,

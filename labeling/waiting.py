@@ -16,10 +16,11 @@ from django.db.models import Sum
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from labeling import counts, limits, nights
+from labeling import counts, nights
 from labeling.configuration import Configuration
-from labeling.limits import Over
 from labeling.models import Batch, Document, DocumentTally, Gate, LabelingTaskVersion, SendOrder, Setting, Upload
+from labeling.money import limits
+from labeling.money.limits import Over
 from labeling.states import DocumentState, HoldKind, OrderState, UploadState, WaitingReason, Way
 
 

@@ -21,9 +21,10 @@ from django.db.models import F
 from django.utils import timezone
 from django_q.models import Schedule
 
-from labeling import custom_ids
 from labeling.configuration import installation
-from labeling.heartbeat import beat
+from labeling.health.heartbeat import beat
+from labeling.health.status import QUEUES
+from labeling.messages import custom_ids
 from labeling.models import (
     Account,
     Batch,
@@ -35,9 +36,8 @@ from labeling.models import (
     Result,
     Upload,
 )
-from labeling.pricing import Usage
+from labeling.money.pricing import Usage
 from labeling.states import BatchState, DocumentState, FailureReason, Kind, Lane, Outcome, UploadState, Way
-from labeling.status import QUEUES
 from labeling.transitions.requests import end_without_answer, release_unsent
 from labeling.transitions.results import Booking, Reading, settle
 

@@ -27,8 +27,8 @@ from labeling.batch_api import (
     ModelInfo,
     RequestCounts,
 )
-from labeling.catalogue import MODELS
-from labeling.pricing import SEED_PRICES
+from labeling.messages.catalogue import MODELS
+from labeling.money.pricing import SEED_PRICES
 
 FUNCTIONS = (
     "create_batch",

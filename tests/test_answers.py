@@ -3,9 +3,17 @@ from typing import Any
 import orjson
 import pytest
 
-from labeling.answers import Answer, AnswerReader, loads, read_answer, read_error, read_error_code, storable
-from labeling.prompts import Label, Spec
-from labeling.rules import AGAIN, CONFIGURATION, INVALID_REQUEST, READ, UNKNOWN_OUTCOME, rule_for_error, rule_for_result
+from labeling.messages.answers import Answer, AnswerReader, loads, read_answer, read_error, read_error_code, storable
+from labeling.messages.prompts import Label, Spec
+from labeling.messages.rules import (
+    AGAIN,
+    CONFIGURATION,
+    INVALID_REQUEST,
+    READ,
+    UNKNOWN_OUTCOME,
+    rule_for_error,
+    rule_for_result,
+)
 from labeling.states import FailureReason, Kind
 
 HAIKU = "claude-haiku-5-5"

@@ -13,20 +13,13 @@ ROOT = Path(__file__).resolve().parent.parent
 
 PURE = (
     "labeling.states",
-    "labeling.pricing",
-    "labeling.estimating",
-    "labeling.previewing",
-    "labeling.worst_case",
-    "labeling.prompts",
-    "labeling.catalogue",
-    "labeling.rules",
-    "labeling.schemas",
-    "labeling.answers",
+    "labeling.messages",
+    "labeling.money.pricing",
+    "labeling.money.estimating",
+    "labeling.money.worst_case",
     "labeling.nights",
-    "labeling.custom_ids",
-    "labeling.differences",
-    "labeling.bodies",
     "labeling.shares",
+    "labeling.ahead",
     "labeling.files",
 )
 NO_ROWS_NO_NETWORK = ("django", "django_q", "psycopg", "anthropic", "httpx", "httpx2", "batchsite", "sandbox")
@@ -65,9 +58,6 @@ TRANSITIONS_MAY_USE = (
     "labeling.transitions",
     "labeling.models",
     "labeling.querysets",
-    "labeling.custom_ids",
-    "labeling.differences",
-    "labeling.files",
     "labeling.faults",
     *PURE,
 )

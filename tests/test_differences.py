@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from labeling.differences import compare, in_words
-from labeling.prompts import Label, Spec
+from labeling.messages.differences import compare, in_words
+from labeling.messages.prompts import Label, Spec
 from labeling.states import Kind
 
 OLD = Spec(Kind.CLASSIFY, "\n".join(f"Line {n}." for n in range(20)), (Label("red"), Label("blue")), None, "m", 64)

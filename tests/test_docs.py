@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from batchsite import environment
-from labeling import ledger, rules
+from labeling import ledger
 from labeling.configuration import Configuration, variable
+from labeling.messages import rules
 from labeling.states import BatchState, DocumentState, FailureReason, Outcome, UploadState
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -87,7 +88,7 @@ def test_every_failure_reason_says_what_to_do():
 
 
 def test_every_trouble_says_what_to_do():
-    code = text_of("labeling/troubles.py")
+    code = text_of("labeling/health/troubles.py")
     gate_kinds = re.findall(r'"(\w+)"', re.search(r"for k in \((.*?)\)", text_of("labeling/models/operations.py"))[1])
     kinds = set(re.findall(r'Trouble\(\s*"(\w+)"', code)) | {f"paused_by_{kind}" for kind in gate_kinds}
     assert {row[0].strip("`") for row in rows(section("docs/operations.md", "Troubles, and what to do"))} == kinds

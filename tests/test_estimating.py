@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from labeling.estimating import (
+from labeling.money.estimating import (
     NOTHING_TO_PAY,
     UNKNOWN,
     Evidence,
@@ -14,7 +14,7 @@ from labeling.estimating import (
     estimate,
     together,
 )
-from labeling.pricing import Price
+from labeling.money.pricing import Price
 from labeling.states import Basis, Way
 
 

@@ -5,7 +5,8 @@
 import pytest
 from django.db import connection
 
-from labeling import doctor, ledger, status
+from labeling import ledger
+from labeling.health import doctor, status
 from labeling.models import Document, LedgerCheck, Request, Result, SpendTally
 from labeling.pipeline import intake
 from tests.fake_api import FakeApi, errored, expired, succeeded

@@ -5,11 +5,11 @@ from decimal import Decimal
 import orjson
 import pytest
 
-from labeling import bodies, prompts
-from labeling.estimating import Evidence, Measure
-from labeling.previewing import preview
-from labeling.pricing import SEED_PRICES
-from labeling.prompts import Label, Spec
+from labeling.messages import bodies, prompts
+from labeling.messages.previewing import preview
+from labeling.messages.prompts import Label, Spec
+from labeling.money.estimating import Evidence, Measure
+from labeling.money.pricing import SEED_PRICES
 from labeling.states import Basis, Kind
 
 SPEC = Spec(Kind.CLASSIFY, "Name the color.", (Label("red", "like blood"), Label("blue")), None, "claude-haiku-4-5", 64)

@@ -3,7 +3,7 @@ from decimal import Decimal
 
 import pytest
 
-from labeling.pricing import FREE, FROM_THE_START, PRICE_DECIMALS, SEED_PRICES, Cost, Price, PriceTable, Usage
+from labeling.money.pricing import FREE, FROM_THE_START, PRICE_DECIMALS, SEED_PRICES, Cost, Price, PriceTable, Usage
 from labeling.states import Lane
 
 DAY = date(2026, 11, 22)

@@ -4,9 +4,9 @@ from typing import Any
 import orjson
 import pytest
 
-from labeling.catalogue import MODELS, default_thinking, thinks
-from labeling.pricing import SEED_PRICES
-from labeling.prompts import SENSIBLE_LABELS, Label, Spec, advice, check, frame, output_schema, params, prefix
+from labeling.messages.catalogue import MODELS, default_thinking, thinks
+from labeling.messages.prompts import SENSIBLE_LABELS, Label, Spec, advice, check, frame, output_schema, params, prefix
+from labeling.money.pricing import SEED_PRICES
 from labeling.states import Kind
 
 HAIKU, SONNET, OPUS = "claude-haiku-5-5", "claude-sonnet-5-5", "claude-opus-5-5"

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from labeling.schemas import closed, faults
+from labeling.messages.schemas import closed, faults
 
 TEXT = {"type": "string"}
 

@@ -5,10 +5,10 @@ from random import Random
 
 import pytest
 
-from labeling.estimating import Terms
-from labeling.pricing import SEED_PRICES, Price, PriceTable, Usage
+from labeling.money.estimating import Terms
+from labeling.money.pricing import SEED_PRICES, Price, PriceTable, Usage
+from labeling.money.worst_case import ADDED_TOKENS, Step, worst_case
 from labeling.states import Lane
-from labeling.worst_case import ADDED_TOKENS, Step, worst_case
 from tests.test_pricing import DAY, TABLE
 
 MODELS = sorted({price.model for price in SEED_PRICES})

@@ -7,8 +7,8 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
-from labeling import custom_ids
 from labeling.configuration import installation
+from labeling.messages import custom_ids
 from labeling.models import Account, Batch, BatchEvent, Candidate, Document, Night, Request, StrayLine
 from labeling.states import Outcome
 

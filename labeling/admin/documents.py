@@ -11,8 +11,9 @@ from django.db.models.functions import Left
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
-from labeling import activity, custom_ids
+from labeling import activity
 from labeling.configuration import installation
+from labeling.messages import custom_ids
 from labeling.models import Document, DocumentText, Request, Upload
 from labeling.states import DocumentState, FailureReason, Way
 from labeling.transitions import again, failures, ways

@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 
 from labeling import activity
 from labeling.models import AnswerTally, LimitRelease, ModelPrice, SpendTally, UploadEstimate
-from labeling.pricing import PRICE_DECIMALS
+from labeling.money.pricing import PRICE_DECIMALS
 
 from .base import LookAdmin, may
 

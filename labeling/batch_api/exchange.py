@@ -12,7 +12,7 @@ import httpx2
 
 from labeling.batch_api.clients import READ_SECONDS, limits_of
 from labeling.batch_api.words import ApiError, Fault
-from labeling.rules import SPEND_LIMIT_CODES
+from labeling.messages.rules import SPEND_LIMIT_CODES
 
 log = logging.getLogger(__name__)
 

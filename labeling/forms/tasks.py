@@ -7,10 +7,10 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
-from labeling import prompts
-from labeling.catalogue import EFFORTS
+from labeling.messages import prompts
+from labeling.messages.catalogue import EFFORTS
+from labeling.messages.prompts import THINKING, Label, Spec
 from labeling.models import LabelingTaskVersion
-from labeling.prompts import THINKING, Label, Spec
 from labeling.states import Kind
 
 

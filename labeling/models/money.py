@@ -5,7 +5,7 @@ from typing import Any
 from django.db import models
 from django.db.models import Q
 
-from labeling.pricing import Price
+from labeling.money.pricing import Price
 from labeling.states import LimitScope
 
 from .batches import USD

@@ -8,7 +8,7 @@ from labeling.states import NoticeKind
 
 
 class Alarm(models.Model):
-    """A trouble of labeling/troubles.py, from its first sight until it has stayed away for a while."""
+    """A trouble of labeling/health/troubles.py, from its first sight until it has stayed away for a while."""
 
     kind = models.CharField(max_length=40)
     subject = models.CharField(max_length=60, blank=True, help_text="For example B-1041, U-12, task:invoices")

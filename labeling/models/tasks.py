@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.db import models
 
-from labeling.prompts import Label, Spec
+from labeling.messages.prompts import Label, Spec
 from labeling.states import CanaryState, Kind
 
 

@@ -6,10 +6,10 @@ from django.db import transaction
 
 from batchsite.api_address import api_address
 from labeling.configuration import Configuration
+from labeling.health.troubles import troubles
 from labeling.models import Alarm
 from labeling.states import NoticeKind
 from labeling.transitions import alarms, notices
-from labeling.troubles import troubles
 
 from .receivers import addresses, link, names
 

@@ -8,9 +8,11 @@ from itertools import groupby
 from django.db import connection, transaction
 from django.db.models import Count, Sum
 
-from labeling import bodies, counts, custom_ids, faults, limits, nights, shares
+from labeling import counts, faults, nights, shares
 from labeling.configuration import Configuration, installation
+from labeling.messages import bodies, custom_ids
 from labeling.models import Batch, Document, DocumentTally, Gate, LabelingTaskVersion, Night, Upload
+from labeling.money import limits
 from labeling.querysets import DocumentQuerySet
 from labeling.states import BatchState, DocumentState, Lane, Way
 from labeling.transitions import batches, claims

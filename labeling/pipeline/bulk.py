@@ -13,10 +13,11 @@ from typing import Any
 from django.db import connection, transaction
 from django.utils import timezone
 
-from labeling import activity, configuration, custom_ids
+from labeling import activity, configuration
 from labeling.configuration import installation
 from labeling.finding import Filters, matching
 from labeling.locks import only_one
+from labeling.messages import custom_ids
 from labeling.models import BulkAct, Document, DocumentText, LabelingTaskVersion, SelectedDocument, Selection
 from labeling.querysets import DocumentQuerySet
 from labeling.states import BulkKind, Way

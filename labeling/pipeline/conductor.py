@@ -10,9 +10,10 @@ from django.db import transaction
 from django.db.models import Min, Q
 from django.utils import timezone
 
-from labeling import counts, limits, store
+from labeling import counts, store
 from labeling.configuration import Configuration
 from labeling.models import Batch, Document, FoundBatch, Gate, Request, Restoration, Trial, Upload
+from labeling.money import limits
 from labeling.pipeline.accounts import account_in_use
 from labeling.querysets import BatchQuerySet, DocumentQuerySet
 from labeling.states import BatchState, DocumentState, HoldKind, Lane, Outcome, TrialDecision, UploadState, Way

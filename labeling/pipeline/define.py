@@ -5,9 +5,10 @@ from typing import Any
 
 from django.db import transaction
 
-from labeling import activity, prompts
+from labeling import activity
+from labeling.messages import prompts
+from labeling.messages.prompts import Spec
 from labeling.models import Document, LabelingTask, LabelingTaskVersion
-from labeling.prompts import Spec
 from labeling.states import DocumentState, Word
 from labeling.transitions import versions
 from labeling.transitions.locking import lock_task_alone

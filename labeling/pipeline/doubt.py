@@ -14,11 +14,12 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Q
 
-from labeling import activity, batch_api, custom_ids, faults
+from labeling import activity, batch_api, faults
 from labeling.batch_api import ApiError, MessageBatch
 from labeling.configuration import Configuration, installation
 from labeling.judge import read_line
 from labeling.locks import only_one
+from labeling.messages import custom_ids
 from labeling.models import Account, Batch, Candidate
 from labeling.pipeline.accounts import account_of_key
 from labeling.states import BatchState, ProcessingStatus, Verdict

@@ -11,10 +11,11 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from labeling import activity, prompts
+from labeling import activity
+from labeling.messages import prompts
+from labeling.messages.prompts import Spec
 from labeling.models import Document, LabelingTask, LabelingTaskVersion, Request, Upload
 from labeling.pipeline import moving
-from labeling.prompts import Spec
 from labeling.states import Word
 from labeling.transitions import versions
 from labeling.transitions.locking import lock_task_alone

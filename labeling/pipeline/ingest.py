@@ -15,16 +15,17 @@ from typing import Any
 from django.db import connection, transaction
 from django.utils import timezone
 
-from labeling import batch_api, custom_ids, faults, store
+from labeling import batch_api, faults, store
 from labeling.ahead import read_ahead
-from labeling.answers import storable
 from labeling.batch_api import ApiError
 from labeling.configuration import Configuration, installation
 from labeling.judge import Judge, read_line, storable_line
 from labeling.locks import only_one
+from labeling.messages import custom_ids
+from labeling.messages.answers import storable
+from labeling.messages.rules import ERROR_RULES
 from labeling.models import Batch, ModelPrice, Request, StrayLine
-from labeling.pricing import PriceTable
-from labeling.rules import ERROR_RULES
+from labeling.money.pricing import PriceTable
 from labeling.states import BatchState, DocumentState, FailureReason, Lane, Outcome, Proof
 from labeling.transitions import batches, requests, results
 from labeling.transitions.results import Booking, Reading

@@ -11,9 +11,10 @@ from random import Random
 import orjson
 from django.utils import timezone
 
-from labeling import batch_api, prompts, store
+from labeling import batch_api, store
 from labeling.batch_api import ApiError
 from labeling.files import Inspection, Row, read_rows
+from labeling.messages import prompts
 from labeling.models import Upload, UploadEstimate
 
 log = logging.getLogger(__name__)

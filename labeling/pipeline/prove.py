@@ -9,8 +9,9 @@ import hashlib
 
 from django.utils import timezone
 
-from labeling import bodies, exact, faults
+from labeling import exact, faults
 from labeling.locks import only_one
+from labeling.messages import bodies
 from labeling.models import Batch
 from labeling.states import Proof
 

@@ -15,13 +15,14 @@ from itertools import islice
 
 from django.utils import timezone
 
-from labeling import batch_api, custom_ids, faults
+from labeling import batch_api, faults
 from labeling.after_restore import unsettled
-from labeling.answers import storable
 from labeling.batch_api import ApiError, Fault, MessageBatch
 from labeling.configuration import Configuration, installation
 from labeling.judge import read_line, storable_line
 from labeling.locks import only_one
+from labeling.messages import custom_ids
+from labeling.messages.answers import storable
 from labeling.models import Account, Batch, FoundBatch, Restoration, StrayLine
 from labeling.pipeline.accounts import SANDBOX, account_of_key
 from labeling.states import BatchState, Found, ProcessingStatus

@@ -13,9 +13,9 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from labeling import activity
+from labeling.messages.prompts import BYTES_PER_TOKEN
 from labeling.models import Batch, ModelPrice, Upload
-from labeling.pricing import PriceTable, Usage
-from labeling.prompts import BYTES_PER_TOKEN
+from labeling.money.pricing import PriceTable, Usage
 from labeling.states import BatchState, Lane, UploadState, Verdict
 from labeling.transitions import batches, requests
 

@@ -15,13 +15,14 @@ from django.db import close_old_connections, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from labeling import batch_api, bodies, custom_ids, exact, faults, store
+from labeling import batch_api, exact, faults, store
 from labeling.batch_api import ApiError, Fault
 from labeling.configuration import Configuration, installation
 from labeling.locks import only_one
+from labeling.messages import bodies, custom_ids
+from labeling.messages.rules import SPEND_LIMIT_CODES
 from labeling.models import Batch, Gate, Request
 from labeling.pipeline.accounts import account_in_use
-from labeling.rules import SPEND_LIMIT_CODES
 from labeling.states import BatchState
 from labeling.transitions import batches, gates, requests
 

@@ -16,20 +16,22 @@ from django.db import OperationalError, close_old_connections
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from labeling import batch_api, faults, limits, prompts
-from labeling.answers import loads
+from labeling import batch_api, faults
 from labeling.batch_api import Answered, ApiError, Fault
 from labeling.configuration import Configuration, installation
 from labeling.judge import Judge, storable_line
+from labeling.messages import prompts
+from labeling.messages.answers import loads
+from labeling.messages.rules import SPEND_LIMIT_CODES
 from labeling.models import Account, DocumentText, LabelingTask, LabelingTaskVersion, ModelPrice, Setting
+from labeling.money import limits
+from labeling.money.pricing import PriceTable
+from labeling.money.worst_case import WorstCase
 from labeling.pipeline.accounts import account_in_use
-from labeling.pricing import PriceTable
-from labeling.rules import SPEND_LIMIT_CODES
 from labeling.states import FailureReason, Lane, Outcome
 from labeling.transitions import claims, gates, requests, results
 from labeling.transitions.claims import Claimed
 from labeling.transitions.results import Booking, Reading
-from labeling.worst_case import WorstCase
 
 log = logging.getLogger(__name__)
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from django.db.models import Count, Q, Sum
 
-from labeling.estimating import Estimate, Load
 from labeling.models import Batch, Document, LabelingTaskVersion, Request
+from labeling.money.estimating import Estimate, Load
 from labeling.querysets import DocumentQuerySet
 from labeling.states import Outcome
 

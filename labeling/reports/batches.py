@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from django.db.models import Count, F, Q
 
 from labeling import counts
-from labeling.estimating import Estimate, Load
 from labeling.models import Batch, BatchEvent, Document, Request, Result
+from labeling.money.estimating import Estimate, Load
 from labeling.querysets import BatchQuerySet
 from labeling.states import BatchState, DocumentState, Outcome
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from labeling.pricing import BATCH_DISCOUNT
+from labeling.money.pricing import BATCH_DISCOUNT
 
 MILLION = Decimal(1_000_000)
 MONTHS = 12

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from labeling.estimating import Estimate
 from labeling.models import Document, LabelingTask, LabelingTaskVersion, Result, Tryout
+from labeling.money.estimating import Estimate
 from labeling.states import DocumentState, FailureReason
 
 from .failures import Cause, Example, cause_of, documents_of, examples

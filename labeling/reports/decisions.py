@@ -7,8 +7,8 @@ from datetime import datetime
 from django.db import connection
 from django.db.models import Count, Min, Q, Sum
 
-from labeling.estimating import Estimate, Load, Span, add_spans
 from labeling.models import Document, LabelingTask, LabelingTaskVersion, Taken
+from labeling.money.estimating import Estimate, Load, Span, add_spans
 from labeling.states import DocumentState, FailureReason, Way
 
 from .advice import ADVICE, Advice

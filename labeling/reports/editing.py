@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, replace
 
-from labeling.estimating import Evidence
+from labeling.messages.previewing import Preview, preview
+from labeling.messages.prompts import Spec
 from labeling.models import Document, DocumentText, LabelingTask, LabelingTaskVersion, TokenCount
-from labeling.previewing import Preview, preview
-from labeling.prompts import Spec
+from labeling.money.estimating import Evidence
 from labeling.reports.listed import ModelLook, look
 from labeling.reports.prices import price_book, terms_of
 from labeling.reports.trying import choose

@@ -6,9 +6,9 @@ from decimal import Decimal
 
 from django.db.models import Sum
 
-from labeling import prompts
-from labeling.estimating import Estimate, Load, Measure
+from labeling.messages import prompts
 from labeling.models import AnswerTally, Upload, UploadEstimate
+from labeling.money.estimating import Estimate, Load, Measure
 from labeling.states import Basis
 
 from .prices import estimate_of

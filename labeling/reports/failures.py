@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from django.db import connection
 from django.db.models import Count, Q, Sum
 
-from labeling.estimating import Estimate, Load
 from labeling.models import Document, LabelingTask, LabelingTaskVersion, Request, Result
+from labeling.money.estimating import Estimate, Load
 from labeling.querysets import DocumentQuerySet
 from labeling.states import FailureReason
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from django.db.models import Sum
 
-from labeling.estimating import Estimate, Load, Span, add_spans
 from labeling.models import DocumentTally, Gate, LabelingTask, LabelingTaskVersion, SendOrder
+from labeling.money.estimating import Estimate, Load, Span, add_spans
 from labeling.states import DocumentState, Way
 
 from .prices import price_book

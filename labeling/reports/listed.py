@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.formats import date_format
 
-from labeling.catalogue import MODELS
+from labeling.messages.catalogue import MODELS
 from labeling.models import ListedModel, ModelPrice, Setting
 from labeling.reports.tasks import price_in_effect
 

@@ -8,10 +8,10 @@ from decimal import Decimal
 from django.db.models import Count, Max, Q, Sum
 
 from labeling.configuration import Configuration
+from labeling.health.troubles import Trouble, troubles
 from labeling.models import Batch, Night, RequestTally, Upload
 from labeling.states import BatchState, Outcome, UploadState
 from labeling.templatetags.figures import noun, usd
-from labeling.troubles import Trouble, troubles
 
 from .failures import Cause, open_causes
 

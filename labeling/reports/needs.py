@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from labeling.configuration import Configuration
+from labeling.health.troubles import Trouble, troubles
 from labeling.models import Taken, Upload
 from labeling.states import UploadState
-from labeling.troubles import Trouble, troubles
 
 from .failures import Cause, open_causes
 

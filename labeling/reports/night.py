@@ -14,9 +14,9 @@ from django.db.models import F, OuterRef, Q, Subquery, Sum
 
 from labeling import nights
 from labeling.configuration import Configuration
+from labeling.health.status import QUEUES, SILENT_AFTER
 from labeling.models import Batch, Gate, Heartbeat, Night, RequestTally, SpendTally
 from labeling.states import BatchState, Lane, Outcome
-from labeling.status import QUEUES, SILENT_AFTER
 
 from .balance import Balance, balance
 from .leaving import LeavingNext, leaving_next

@@ -12,10 +12,10 @@ from typing import Any
 from django.db import connection
 from django.db.models import Sum
 
-from labeling.estimating import Estimate, Evidence, Load, Measure, Terms, estimate
 from labeling.models import AnswerTally, DocumentTally, LabelingTaskVersion
+from labeling.money.estimating import Estimate, Evidence, Load, Measure, Terms, estimate
+from labeling.money.terms import terms_of
 from labeling.states import Basis, DocumentState, Way
-from labeling.terms import terms_of
 
 MOST_PAST_ERRORS = 50
 MOST_EARLIER_VERSIONS = 3

@@ -7,8 +7,8 @@ from django.db.models import Count, Sum
 
 from labeling.after_restore import hindrances, waiting
 from labeling.configuration import Configuration
-from labeling.estimating import Span, add_spans
 from labeling.models import Document, FoundBatch, Restoration, Upload
+from labeling.money.estimating import Span, add_spans
 from labeling.states import DocumentState, FailureReason, Found, UploadState
 
 from .prices import price_book, waiting_loads

@@ -10,8 +10,8 @@ from django.db.models.functions import Coalesce
 
 from labeling import nights
 from labeling.configuration import Configuration
-from labeling.estimating import Load, Span, add_spans
 from labeling.models import Batch, DocumentTally, Gate, LabelingTask
+from labeling.money.estimating import Load, Span, add_spans
 from labeling.states import BatchState, DocumentState, UploadState, Way
 from labeling.templatetags.figures import about_price, noun
 

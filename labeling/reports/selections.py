@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from django.core.cache import cache
 from django.db import connection
 
-from labeling.estimating import Estimate, Load, together
 from labeling.models import BulkAct, LabelingTask, LabelingTaskVersion, SelectedDocument, Selection
+from labeling.money.estimating import Estimate, Load, together
 from labeling.states import DocumentState
 
 from .finding import Line, lines_of

@@ -7,8 +7,8 @@ from django.db.models import Sum
 
 from labeling import waiting
 from labeling.configuration import Configuration
-from labeling.estimating import Estimate, Load, together
 from labeling.models import DocumentTally, LabelingTask, SendOrder, Upload
+from labeling.money.estimating import Estimate, Load, together
 from labeling.states import DocumentState, Way
 
 from .prices import price_book

@@ -8,10 +8,11 @@ from typing import Any
 from django.db.models import Count, Q, QuerySet, Sum
 from django.utils import timezone
 
-from labeling import differences, waiting
+from labeling import waiting
 from labeling.configuration import Configuration
-from labeling.estimating import Span
+from labeling.messages import differences
 from labeling.models import DocumentTally, Gate, LabelingTask, LabelingTaskVersion, ModelPrice, SpendTally, Upload
+from labeling.money.estimating import Span
 from labeling.reports import gold
 from labeling.reports.trying import Score
 from labeling.reports.versions import what_waits

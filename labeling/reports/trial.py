@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import orjson
 
 from labeling import counts
-from labeling.estimating import NOTHING_TO_PAY, Estimate, Load
 from labeling.models import Document, Trial, TrialDocument, Upload
+from labeling.money.estimating import NOTHING_TO_PAY, Estimate, Load
 from labeling.states import DocumentState, FailureReason, Kind
 
 from .estimates import before_import

@@ -9,8 +9,8 @@ from decimal import Decimal
 from django.db import connection, transaction
 from django.db.models import Count, Sum
 
-from labeling.estimating import UNKNOWN, Load, Span
 from labeling.models import Document, DocumentTally, LabelingTask, LabelingTaskVersion, Request, Upload
+from labeling.money.estimating import UNKNOWN, Load, Span
 from labeling.reports.accuracy import Range, wilson
 from labeling.reports.excerpts import ERASED, Excerpt, excerpts
 from labeling.reports.prices import price_book

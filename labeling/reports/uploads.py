@@ -12,8 +12,8 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 
 from labeling import counts
-from labeling.estimating import Estimate, together
 from labeling.models import Batch, Document, DocumentTally, RefusedRow, Upload
+from labeling.money.estimating import Estimate, together
 from labeling.states import DocumentState, Kind, RefusalReason, UploadState, Way
 
 from .accuracy import Range, wilson

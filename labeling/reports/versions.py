@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from django.db.models import Sum
 
-from labeling.estimating import Load, Span, add_spans
 from labeling.models import DocumentTally, LabelingTaskVersion
+from labeling.money.estimating import Load, Span, add_spans
 from labeling.reports.prices import PriceBook, price_book
 from labeling.states import DocumentState, Way
 

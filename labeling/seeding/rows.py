@@ -11,11 +11,12 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from batchsite.api_address import api_address
-from labeling import activity, configuration, custom_ids, ledger, nights, store
+from labeling import activity, configuration, ledger, nights, store
 from labeling.configuration import Configuration
+from labeling.messages import custom_ids
 from labeling.models import Account, Batch, BatchEvent, Document, LabelingTaskVersion, LedgerCheck, Night, Upload
+from labeling.money.pricing import BATCH_DISCOUNT, SEED_PRICES
 from labeling.pipeline.define import Definition, define
-from labeling.pricing import BATCH_DISCOUNT, SEED_PRICES
 from labeling.states import BatchState, FailureReason, UploadState, Way
 from labeling.transitions import tallies
 from labeling.transitions.words import make_all_searchable

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from labeling.prompts import Label, Spec
+from labeling.messages.prompts import Label, Spec
 from labeling.states import Kind
 
 

@@ -11,8 +11,8 @@ from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from labeling.estimating import Estimate, Span
 from labeling.models import Batch
+from labeling.money.estimating import Estimate, Span
 from labeling.states import Way
 
 register = template.Library()

@@ -13,8 +13,8 @@ from django.utils import timezone
 
 from batchsite.api_address import api_address
 from batchsite.environment import EnvironmentFault
+from labeling.health.troubles import Trouble
 from labeling.reports.shell import Shell, shell
-from labeling.troubles import Trouble
 from labeling.views.reader import ZONE_COOKIE, settings_of, theme_of, zone_names
 
 register = template.Library()

@@ -8,11 +8,12 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from labeling import custom_ids, faults
+from labeling import faults
+from labeling.messages import custom_ids
 from labeling.models import Batch
-from labeling.pricing import NOTHING
+from labeling.money.pricing import NOTHING
+from labeling.money.worst_case import WorstCase
 from labeling.querysets import COUNTS_FROM, MAY_LEAVE
-from labeling.worst_case import WorstCase
 
 from .gates import OPEN_GATES
 

@@ -2,8 +2,8 @@
 
 from django.utils import timezone
 
-from labeling.estimating import Estimate
 from labeling.models import Upload, UploadEstimate
+from labeling.money.estimating import Estimate
 
 
 def remember(upload: Upload, estimate: Estimate) -> None:

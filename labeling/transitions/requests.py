@@ -5,7 +5,7 @@ from datetime import datetime
 
 from django.db import connection, transaction
 
-from labeling import custom_ids
+from labeling.messages import custom_ids
 from labeling.models import Batch
 from labeling.states import DocumentState, FailureReason, Outcome
 

@@ -14,9 +14,9 @@ from typing import Any
 from django.db import connection, transaction
 
 from labeling import faults
-from labeling.answers import storable
+from labeling.messages.answers import storable
 from labeling.models import StrayLine
-from labeling.pricing import Usage
+from labeling.money.pricing import Usage
 from labeling.states import DocumentState, Outcome
 
 from .copies import follow_leaders, let_heirs_take_over

@@ -13,8 +13,8 @@ from django.db.models import F, Max
 from django.utils import timezone
 
 from labeling import faults
+from labeling.messages.prompts import Spec
 from labeling.models import Gate, LabelingTask, LabelingTaskVersion, Upload
-from labeling.prompts import Spec
 from labeling.states import UploadState
 
 from .copies import promote_heirs

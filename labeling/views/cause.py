@@ -10,9 +10,9 @@ from django.utils.http import content_disposition_header, urlencode
 from labeling.exports.failures import failure_rows
 from labeling.exports.plain_csv import csv_pieces
 from labeling.forms.decisions import MaxTokensForm, ReasonForm, WayForm
+from labeling.messages.prompts import SpecRefused
 from labeling.models import Document, LabelingTask, LabelingTaskVersion
 from labeling.pipeline import decide, drafts
-from labeling.prompts import SpecRefused
 from labeling.querysets import DocumentQuerySet
 from labeling.reports import again
 from labeling.reports import cause as report

@@ -6,9 +6,10 @@ from django.http import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
 
-from labeling import activity, limits
+from labeling import activity
 from labeling.forms.limits import LimitReleaseForm
 from labeling.models import LimitRelease
+from labeling.money import limits
 from labeling.transitions.limits import release
 from labeling.waking import wake
 

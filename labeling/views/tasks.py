@@ -8,8 +8,8 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
 
-from labeling import prompts
 from labeling.forms.decisions import HoldForm
+from labeling.messages import prompts
 from labeling.models import LabelingTask, LabelingTaskVersion
 from labeling.pipeline import hold, pausing
 from labeling.reports import listed, trying

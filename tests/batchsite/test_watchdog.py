@@ -24,9 +24,9 @@ from batchsite.environment import read_environment
 from batchsite.leftovers import MARK, kill_leftovers
 from batchsite.programs import MANAGE, Program, cluster
 from batchsite.supervision import Supervisor, process_runner
-from labeling import heartbeat, watchdog
+from labeling.health import heartbeat, watchdog
+from labeling.health.watchdog import Watchdog
 from labeling.models import Activity, Heartbeat
-from labeling.watchdog import Watchdog
 
 QUICK_DOG = Program(
     "watchdog", [*MANAGE, "watchdog", "--every", "0.5", "--looks", "8"], is_ready=lambda pid: True, stop_seconds=5

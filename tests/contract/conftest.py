@@ -11,9 +11,10 @@ import orjson
 import pytest
 
 from batchsite.api_address import ApiAddress
-from labeling import batch_api, prompts
+from labeling import batch_api
 from labeling.batch_api import clients
-from labeling.prompts import Label, Spec
+from labeling.messages import prompts
+from labeling.messages.prompts import Label, Spec
 from labeling.states import Kind
 from sandbox.process import running_sandbox
 from tests.fake_api import FakeApi

@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 import orjson
 import pytest
 
-from labeling import batch_api, prompts
-from labeling.answers import read_answer
+from labeling import batch_api
 from labeling.batch_api import ApiError, Fault, MessageBatch
+from labeling.messages import prompts
+from labeling.messages.answers import read_answer
 from labeling.states import ProcessingStatus
 from tests.contract.conftest import SPEC, Scene, in_seconds
 

@@ -8,9 +8,9 @@ from anthropic.types.shared.error_details import ErrorDetails
 from anthropic.types.shared.error_type import ErrorType
 
 from labeling.batch_api import RequestCounts
-from labeling.catalogue import EFFORTS, MODELS
-from labeling.prompts import THINKING
-from labeling.rules import ERROR_RULES, SPEND_LIMIT_CODES, STOP_RULES
+from labeling.messages.catalogue import EFFORTS, MODELS
+from labeling.messages.prompts import THINKING
+from labeling.messages.rules import ERROR_RULES, SPEND_LIMIT_CODES, STOP_RULES
 from labeling.states import Outcome, ProcessingStatus, ResultType
 
 

@@ -7,7 +7,7 @@ import pytest
 from labeling import exports
 from labeling.exports import COLUMNS
 from labeling.models import Document
-from labeling.pricing import Usage
+from labeling.money.pricing import Usage
 from labeling.states import DocumentState, FailureReason, Lane, Outcome, UploadState
 from labeling.transitions.again import queue_again
 from tests.exports.samples import at, rows

@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 import pytest
 from django.utils import timezone
 
-from labeling import troubles
 from labeling.configuration import Configuration
+from labeling.health import troubles
+from labeling.health.troubles import Trouble
 from labeling.models import Alarm, Notice
 from labeling.outgoing import alarms, delivery, go_round
 from labeling.outgoing.receivers import addresses, names
@@ -16,7 +17,6 @@ from labeling.pipeline import pausing
 from labeling.states import NoticeKind, UploadState
 from labeling.transitions import alarms as life
 from labeling.transitions import notices
-from labeling.troubles import Trouble
 from tests.factories import make_upload
 from tests.outgoing.receiver import Mailbox, Receiver
 

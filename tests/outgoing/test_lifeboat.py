@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from labeling.heartbeat import beat
+from labeling.health.heartbeat import beat
 from labeling.management.commands import watchdog
 from labeling.models import Heartbeat
 from tests.outgoing.receiver import Receiver

@@ -10,11 +10,11 @@ import pytest
 from django.utils import timezone
 
 from labeling.configuration import Configuration
+from labeling.health.troubles import troubles
 from labeling.models import Batch, Document, Night, Notice, Upload
 from labeling.outgoing import delivery, nights
 from labeling.pipeline import pausing
 from labeling.states import BatchState, NoticeKind, Outcome, UploadState
-from labeling.troubles import troubles
 from tests.factories import make_batch, make_document, make_request, make_result, make_task, make_upload, make_version
 from tests.outgoing.receiver import Receiver
 

@@ -14,10 +14,10 @@ from django.utils import timezone
 
 from labeling.configuration import Configuration
 from labeling.files import ReadOptions
+from labeling.messages.prompts import Label, Spec
 from labeling.models import Batch, Document, LabelingTaskVersion, Request, Upload
 from labeling.pipeline import build, ingest, intake, poll, submit
 from labeling.pipeline.define import Definition, define
-from labeling.prompts import Label, Spec
 from labeling.states import BatchState, DocumentState, Kind, Way
 
 MODEL = "claude-haiku-4-5"

@@ -7,10 +7,10 @@ import pytest
 from django.utils import timezone
 
 from labeling.batch_api import Account as Key
+from labeling.health.troubles import troubles
 from labeling.models import Account, Batch, Document
 from labeling.pipeline import cancel
 from labeling.states import BatchState, DocumentState
-from labeling.troubles import troubles
 from tests import fake_api
 from tests.fake_api import FakeApi
 from tests.pipeline.story import a_version, anew, brought_in, fetched, polled, sent, setting, states, texts

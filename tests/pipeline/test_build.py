@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from labeling import bodies
+from labeling.messages import bodies
 from labeling.models import Batch, Document, Night, Request, Upload
 from labeling.pipeline import build, intake, pausing, submit
 from labeling.states import BatchState, DocumentState, Way

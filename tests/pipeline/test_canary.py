@@ -5,9 +5,9 @@ from django.utils import timezone
 
 from labeling import faults
 from labeling.batch_api import Fault
+from labeling.messages.prompts import Label
 from labeling.models import Batch, Canary, Document, Gate, LabelingTask
 from labeling.pipeline import canary, pausing, urgent
-from labeling.prompts import Label
 from labeling.states import CanaryState, DocumentState
 from tests.fake_api import FakeApi, succeeded
 from tests.pipeline.story import a_version, brought_in, built, setting, states, texts

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from labeling.messages.prompts import Label
 from labeling.models import Activity, Document, LabelingTask, LabelingTaskVersion, Request, Upload
 from labeling.pipeline import drafts, moving
 from labeling.pipeline.drafts import Saved, Stale
-from labeling.prompts import Label
 from labeling.states import DocumentState, Way
 from labeling.transitions import claims
 from tests.fake_api import FakeApi, succeeded

@@ -7,8 +7,8 @@ from django.db import connection
 from django.db.models import Sum
 from django.test.utils import CaptureQueriesContext
 
-from labeling.estimating import Load
 from labeling.models import AnswerTally, Document, DocumentTally, ModelPrice
+from labeling.money.estimating import Load
 from labeling.pipeline import urgent
 from labeling.reports.prices import estimate_of, price_book, waiting_loads
 from labeling.states import Basis, Way

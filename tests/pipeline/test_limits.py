@@ -11,9 +11,11 @@ from django.db import close_old_connections
 from django.db.models import Sum
 from django.utils import timezone
 
-from labeling import limits, status, troubles, waiting
+from labeling import waiting
 from labeling.batch_api import Fault
+from labeling.health import status, troubles
 from labeling.models import Batch, Document, LimitRelease, ModelPrice, Request, SpendTally
+from labeling.money import limits
 from labeling.pipeline import build, canary, conductor, submit, urgent
 from labeling.states import BatchState, DocumentState, Lane, LimitScope, WaitingReason, Way
 from labeling.transitions.limits import release

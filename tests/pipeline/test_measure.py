@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from labeling import prompts
 from labeling.batch_api import Fault
-from labeling.estimating import Load
+from labeling.messages import prompts
 from labeling.models import Upload, UploadEstimate
+from labeling.money.estimating import Load
 from labeling.pipeline import intake, measure, urgent
 from labeling.reports.estimates import afterwards, before_import
 from labeling.reports.prices import estimate_of, past_errors

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.db.models import Sum
 
-from labeling import status
+from labeling.health import status
 from labeling.models import Batch, ModelPrice, Result, SpendTally
 from labeling.pipeline import ingest, submit, urgent
 from labeling.states import Lane, Way

@@ -9,8 +9,9 @@ import orjson
 import pytest
 from django.utils import timezone
 
-from labeling import exact, exports, prompts, tasks
+from labeling import exact, exports, tasks
 from labeling.exports import batch_files
+from labeling.messages import prompts
 from labeling.models import Batch, DocumentText, LabelingTaskVersion, Request, ResultLine
 from labeling.pipeline import erase, prove, submit
 from labeling.states import Proof

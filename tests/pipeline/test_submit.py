@@ -13,9 +13,10 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from labeling import batch_api, custom_ids, store
+from labeling import batch_api, store
 from labeling.batch_api import Fault
 from labeling.configuration import installation
+from labeling.messages import custom_ids
 from labeling.models import Batch, Document, Gate, Request
 from labeling.pipeline import intake, pausing, recover, submit
 from labeling.pipeline.accounts import account_in_use

@@ -14,12 +14,12 @@ from django_q.models import OrmQ, Schedule
 from batchsite.environment import CHECKOUT
 from labeling import configuration, tasks
 from labeling.foundations import SCHEDULES, lay_foundations
+from labeling.health.troubles import troubles
 from labeling.models import Batch, Document, Heartbeat, Request, Result, Upload
 from labeling.pipeline import conductor
 from labeling.querysets import MOST_UNFINISHED_TRIES
 from labeling.states import BatchState, DocumentState, UploadState, Way
 from labeling.transitions import batches
-from labeling.troubles import troubles
 from tests.fake_api import FakeApi
 from tests.pipeline.story import (
     a_version,

@@ -315,7 +315,7 @@ def test_the_health_of_the_workers_needs_no_account(db: None, client: Client) ->
 
 
 def test_the_health_is_well_when_every_queue_has_beaten(db: None, client: Client) -> None:
-    from labeling.heartbeat import beat
+    from labeling.health.heartbeat import beat
 
     for queue in ("ticks", "bulk", "urgent"):
         beat(queue)
@@ -324,7 +324,7 @@ def test_the_health_is_well_when_every_queue_has_beaten(db: None, client: Client
 
 def test_the_health_of_the_house_is_a_word_for_each_part_and_nothing_secret(db: None, client: Client) -> None:
     from labeling import ledger
-    from labeling.heartbeat import beat
+    from labeling.health.heartbeat import beat
 
     sick = client.get("/healthz")
     assert (sick.status_code, sick.json()) == (503, {"database": "up", "queues": "silent", "book": "unchecked"})

@@ -4,8 +4,9 @@ import pytest
 from django.db import connection
 from django.test import Client
 
-from labeling import ledger, status
-from labeling.doctor import examine
+from labeling import ledger
+from labeling.health import status
+from labeling.health.doctor import examine
 from labeling.models import Batch, LedgerCheck, Upload
 from labeling.states import Outcome
 from tests.factories import make_batch, make_document, make_request, make_result, make_upload, make_version

@@ -1,6 +1,6 @@
 from typing import Any
 
-from labeling import doctor
+from labeling.health import doctor
 from labeling.management.base import Door
 
 

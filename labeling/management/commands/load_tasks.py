@@ -5,10 +5,10 @@ from typing import Any
 
 from django.db import transaction
 
-from labeling import task_files
+from labeling.management import task_files
 from labeling.management.base import BadInput, Door
+from labeling.management.task_files import TaskFileRefused
 from labeling.pipeline.define import Defined, SpecRefused, define
-from labeling.task_files import TaskFileRefused
 
 
 class Command(Door):

@@ -1,7 +1,7 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from labeling import status
+from labeling.health import status
 from labeling.management.base import Door
 
 

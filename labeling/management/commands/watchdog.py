@@ -11,10 +11,11 @@ from django.db import Error, close_old_connections
 from django.utils import timezone
 
 from batchsite.leftovers import MARK
-from labeling import configuration, outgoing, status
+from labeling import configuration, outgoing
+from labeling.health import status
+from labeling.health.watchdog import EVERY_SECONDS, MOST_SILENT_LOOKS, Watchdog
 from labeling.management.base import Door
 from labeling.waking import TICKS
-from labeling.watchdog import EVERY_SECONDS, MOST_SILENT_LOOKS, Watchdog
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from labeling.estimating import MILLION, Terms
-from labeling.pricing import BATCH_DISCOUNT
+from labeling.money.estimating import MILLION, Terms
+from labeling.money.pricing import BATCH_DISCOUNT
 from labeling.states import Lane
 
 ADDED_TOKENS = 1024

@@ -16,7 +16,6 @@ from django.db.models.functions import Greatest
 
 from labeling import nights
 from labeling.configuration import Configuration
-from labeling.estimating import Load
 from labeling.models import (
     AnswerTally,
     Batch,
@@ -25,10 +24,11 @@ from labeling.models import (
     LimitRelease,
     Upload,
 )
-from labeling.pricing import NOTHING
+from labeling.money.estimating import Load
+from labeling.money.pricing import NOTHING
+from labeling.money.terms import terms_of
+from labeling.money.worst_case import WorstCase, worst_case
 from labeling.states import BatchState, DocumentState, Lane, LimitScope, Way
-from labeling.terms import terms_of
-from labeling.worst_case import WorstCase, worst_case
 
 CENT = Decimal("0.01")
 

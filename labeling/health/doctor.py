@@ -10,8 +10,8 @@ from django_q.models import Schedule
 from batchsite.api_address import ApiAddressRefused, api_address
 from labeling import configuration, ledger
 from labeling.foundations import SCHEDULES
+from labeling.health.troubles import troubles
 from labeling.models import LabelingTask, ModelPrice
-from labeling.troubles import troubles
 
 
 def examine() -> list[str]:

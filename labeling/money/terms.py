@@ -4,10 +4,10 @@ from collections.abc import Iterable
 
 from django.utils import timezone
 
-from labeling import prompts
-from labeling.estimating import Terms
+from labeling.messages import prompts
 from labeling.models import LabelingTaskVersion, ModelPrice
-from labeling.pricing import PriceTable
+from labeling.money.estimating import Terms
+from labeling.money.pricing import PriceTable
 
 
 def terms_of(versions: Iterable[LabelingTaskVersion]) -> dict[int, Terms]:

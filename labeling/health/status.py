@@ -7,8 +7,9 @@ from django.db import DatabaseError
 from django.db.models import Count, Max, Sum
 from django.utils import timezone
 
-from labeling import configuration, counts, ledger, limits, waiting
+from labeling import configuration, counts, ledger, waiting
 from labeling.models import Batch, Document, FoundBatch, Gate, Heartbeat, LedgerCheck, Restoration, SpendTally
+from labeling.money import limits
 from labeling.states import BatchState, Found
 
 SILENT_AFTER = timedelta(minutes=3)

@@ -12,9 +12,9 @@ from typing import Any
 
 import orjson
 
-from labeling import schemas
-from labeling.prompts import Spec, output_schema
-from labeling.rules import rule_for_stop
+from labeling.messages import schemas
+from labeling.messages.prompts import Spec, output_schema
+from labeling.messages.rules import rule_for_stop
 from labeling.states import FailureReason, Kind
 
 REMEMBERED_ANSWERS = 10_000

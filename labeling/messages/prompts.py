@@ -11,8 +11,8 @@ from typing import Any
 
 import orjson
 
-from labeling import schemas
-from labeling.catalogue import EFFORTS, MODELS, Model, default_thinking, thinks
+from labeling.messages import schemas
+from labeling.messages.catalogue import EFFORTS, MODELS, Model, default_thinking, thinks
 from labeling.states import Kind
 
 THINKING = ("adaptive", "between_tools", "disabled")

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from labeling.prompts import Label, Spec
+from labeling.messages.prompts import Label, Spec
 
 AROUND = 2
 """Unchanged lines that stand around a change."""

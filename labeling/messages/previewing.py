@@ -6,10 +6,10 @@ from math import ceil
 
 import orjson
 
-from labeling import prompts, schemas
-from labeling.estimating import ONE, Estimate, Evidence, Load, Terms, estimate
-from labeling.pricing import Price
-from labeling.prompts import BYTES_PER_TOKEN, Spec
+from labeling.messages import prompts, schemas
+from labeling.messages.prompts import BYTES_PER_TOKEN, Spec
+from labeling.money.estimating import ONE, Estimate, Evidence, Load, Terms, estimate
+from labeling.money.pricing import Price
 from labeling.states import Kind
 
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from labeling.messages.prompts import Label, Spec
 from labeling.pipeline.define import Definition
-from labeling.prompts import Label, Spec
 from labeling.states import Kind
 
 _KEYS = frozenset(

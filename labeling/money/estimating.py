@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from math import ceil
 
-from labeling.pricing import BATCH_DISCOUNT, NOTHING, Price
-from labeling.prompts import BYTES_PER_TOKEN
+from labeling.messages.prompts import BYTES_PER_TOKEN
+from labeling.money.pricing import BATCH_DISCOUNT, NOTHING, Price
 from labeling.states import Basis, Way
 
 MILLION = Decimal(1_000_000)

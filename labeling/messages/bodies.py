@@ -10,8 +10,8 @@ from typing import IO, NamedTuple
 
 import orjson
 
-from labeling import prompts
-from labeling.prompts import Spec
+from labeling.messages import prompts
+from labeling.messages.prompts import Spec
 
 _OPEN, _SEPARATOR, _CLOSE = b'{"requests":[', b",", b"]}"
 _ID, _PARAMS, _END = b'{"custom_id":"', b'","params":', b"}"

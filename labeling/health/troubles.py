@@ -11,13 +11,14 @@ from django.db.models import Q
 from django.db.models.functions import Coalesce
 from django_q.models import Schedule
 
-from labeling import limits, nights, store
+from labeling import nights, store
 from labeling.configuration import Configuration
 from labeling.foundations import SCHEDULES
-from labeling.limits import Standing
+from labeling.health.status import QUEUES, SILENT_AFTER, cluster
 from labeling.models import Account, Batch, Candidate, Document, Gate, LedgerCheck, Night, StrayLine, Upload
+from labeling.money import limits
+from labeling.money.limits import Standing
 from labeling.states import BatchState, UploadState, Verdict
-from labeling.status import QUEUES, SILENT_AFTER, cluster
 
 EXPIRY_NEAR = timedelta(hours=3)
 """A batch ends at the latest 24 hours after its creation; what it has not processed by then goes again."""

@@ -18,7 +18,8 @@ from django_q.status import Stat
 from django_q.tasks import async_task
 
 from batchsite.clusters import Cluster, find_clusters, start_given_up
-from labeling import activity, foundations, heartbeat
+from labeling import activity, foundations
+from labeling.health import heartbeat
 from labeling.waking import ENOUGH, wake
 
 log = logging.getLogger(__name__)

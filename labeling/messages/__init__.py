@@ -1,0 +1,1 @@
+"""Messages: how a document becomes a request, and what the model's answer means. Pure."""
