@@ -22,8 +22,7 @@ from django.utils import timezone
 from django_q.models import Schedule
 
 from labeling.configuration import installation
-from labeling.health.heartbeat import beat
-from labeling.health.status import QUEUES
+from labeling.health.heartbeat import QUEUES, beat
 from labeling.messages import custom_ids
 from labeling.models import (
     Account,

@@ -6,7 +6,8 @@ import socket
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection
 from django.db.models import Max
@@ -18,6 +19,10 @@ log = logging.getLogger(__name__)
 
 EVERY_SECONDS = 20.0
 
+QUEUES = ("ticks", "bulk", "urgent")
+SILENT_AFTER = timedelta(minutes=3)
+"""A queue whose workers have not beaten for this long is not alive."""
+
 
 def beat(queue: str, doing: str = "") -> None:
     """A worker of the queue is alive now. A row per cluster."""
@@ -26,6 +31,14 @@ def beat(queue: str, doing: str = "") -> None:
         host=_cluster(os.getppid()),
         defaults={"beaten_at": timezone.now(), "doing": doing[:120]},
     )
+
+
+def cluster(now: datetime) -> dict[str, Any]:
+    """Alive when a worker of every queue has beaten within three minutes."""
+    last = dict(Heartbeat.objects.values_list("queue").annotate(at=Max("beaten_at")))
+    queues = {queue: bool(queue in last and now - last[queue] < SILENT_AFTER) for queue in QUEUES}
+    newest = max(last.values(), default=None)
+    return {"alive": all(queues.values()), "last_beat": newest.isoformat() if newest else None, "queues": queues}
 
 
 def last_beat(queue: str, pids: Iterable[int]) -> datetime | None:

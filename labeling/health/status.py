@@ -4,23 +4,20 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import DatabaseError
-from django.db.models import Count, Max, Sum
+from django.db.models import Count, Sum
 from django.utils import timezone
 
 from labeling import configuration, counts, ledger, waiting
-from labeling.models import Batch, Document, FoundBatch, Gate, Heartbeat, LedgerCheck, Restoration, SpendTally
+from labeling.health.heartbeat import cluster
+from labeling.health.troubles import troubles
+from labeling.models import Batch, Document, FoundBatch, Gate, LedgerCheck, Restoration, SpendTally
 from labeling.money import limits
 from labeling.states import BatchState, Found
-
-SILENT_AFTER = timedelta(minutes=3)
-"""A queue whose workers have not beaten for this long is not alive."""
 
 STALE_BOOK = timedelta(minutes=30)
 """The book is checked every five minutes; a check that is older than this says nothing about now."""
 
 WELL = frozenset({"up", "beating", "balances", "unchecked"})
-
-QUEUES = ("ticks", "bulk", "urgent")
 
 
 def status() -> dict[str, Any]:
@@ -37,9 +34,23 @@ def status() -> dict[str, Any]:
         "doubtful_submissions": Batch.objects.doubtful().count(),
         "cluster": cluster(timezone.now()),
         "paused": paused(),
+        "troubles": _troubles(),
         "limits": money_limits(),
         "restored": restored(),
     }
+
+
+def _troubles() -> list[dict[str, str | None]]:
+    """What needs a person, the gravest first, as on the first page and in `doctor`."""
+    return [
+        {
+            "kind": trouble.kind,
+            "subject": trouble.subject or None,
+            "since": trouble.since.isoformat() if trouble.since else None,
+            "sentence": trouble.sentence,
+        }
+        for trouble in troubles(configuration.load(), timezone.now())
+    ]
 
 
 def restored() -> dict[str, Any] | None:
@@ -115,14 +126,6 @@ def money_limits() -> list[dict[str, Any]]:
         for standing, versions in pairs
         if standing.limit_usd is not None
     ]
-
-
-def cluster(now: datetime) -> dict[str, Any]:
-    """Alive when a worker of every queue has beaten within three minutes."""
-    last = dict(Heartbeat.objects.values_list("queue").annotate(at=Max("beaten_at")))
-    queues = {queue: bool(queue in last and now - last[queue] < SILENT_AFTER) for queue in QUEUES}
-    newest = max(last.values(), default=None)
-    return {"alive": all(queues.values()), "last_beat": newest.isoformat() if newest else None, "queues": queues}
 
 
 def paused() -> list[dict[str, Any]]:

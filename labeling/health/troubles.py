@@ -14,7 +14,7 @@ from django_q.models import Schedule
 from labeling import nights, store
 from labeling.configuration import Configuration
 from labeling.foundations import SCHEDULES
-from labeling.health.status import QUEUES, SILENT_AFTER, cluster
+from labeling.health.heartbeat import QUEUES, cluster
 from labeling.models import Account, Batch, Candidate, Document, Gate, LedgerCheck, Night, StrayLine, Upload
 from labeling.money import limits
 from labeling.money.limits import Standing
@@ -22,6 +22,9 @@ from labeling.states import BatchState, UploadState, Verdict
 
 EXPIRY_NEAR = timedelta(hours=3)
 """A batch ends at the latest 24 hours after its creation; what it has not processed by then goes again."""
+
+SCHEDULE_LATE = timedelta(minutes=2)
+"""Each cluster looks at its schedules twice a minute, and each queue has one that is due every minute."""
 
 UNASKED_AFTER = timedelta(minutes=30)
 """No poll of a batch at the API for so long: no worker, or a key that cannot see it."""
@@ -77,7 +80,7 @@ def _silent_workers(settings: Configuration, now: datetime) -> Iterator[Trouble]
 def _stopped_schedules(settings: Configuration, now: datetime) -> Iterator[Trouble]:
     """Only while workers beat: where nobody runs, schedules are not what is wrong."""
     ours = [spec["name"] for spec in SCHEDULES]
-    late = Schedule.objects.filter(name__in=ours, next_run__lt=now - SILENT_AFTER).order_by("next_run").first()
+    late = Schedule.objects.filter(name__in=ours, next_run__lt=now - SCHEDULE_LATE).order_by("next_run").first()
     if late and any(cluster(now)["queues"].values()):
         yield Trouble(
             "stopped_schedules",

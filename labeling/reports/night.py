@@ -14,7 +14,8 @@ from django.db.models import F, OuterRef, Q, Subquery, Sum
 
 from labeling import nights
 from labeling.configuration import Configuration
-from labeling.health.status import QUEUES, SILENT_AFTER
+from labeling.health.heartbeat import QUEUES, SILENT_AFTER
+from labeling.health.troubles import Trouble
 from labeling.models import Batch, Gate, Heartbeat, Night, RequestTally, SpendTally
 from labeling.states import BatchState, Lane, Outcome
 
@@ -194,6 +195,12 @@ class House:
     @property
     def silent(self) -> list[Worker]:
         return [worker for worker in self.workers if not worker.is_alive]
+
+    @property
+    def stopped(self) -> Trouble | None:
+        """Schedules that stand still although workers live."""
+        need = self.needs.find("stopped_schedules--house")
+        return need.trouble if need else None
 
     @property
     def is_first_run(self) -> bool:

@@ -147,7 +147,8 @@ def trouble_link(trouble: Trouble) -> dict[str, str]:
         return {"url": reverse("batch", args=[int(pk)]), "words": "Open batch"}
     if kind == "U" and pk.isdecimal():
         return {"url": reverse("upload", args=[int(pk)]), "words": "Open upload"}
-    places = {"silent_workers": ("#workers", "See workers"), "ledger": ("#balance", "See the book")}
+    workers = ("#workers", "See workers")
+    places = {"silent_workers": workers, "stopped_schedules": workers, "ledger": ("#balance", "See the book")}
     url, words = places.get(trouble.kind, ("#main", "See below"))
     return {"url": url, "words": words}
 

@@ -12,7 +12,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from labeling.health import status
+from labeling.health import heartbeat, status
 
 from .reader import THEME_COOKIE, THEMES
 
@@ -63,7 +63,7 @@ def health(request: HttpRequest) -> HttpResponse:
 def workers_health(request: HttpRequest) -> HttpResponse:
     """200 when the database answers and a worker of every queue has beaten within three minutes, else 503."""
     try:
-        queues = status.cluster(timezone.now())["queues"]
+        queues = heartbeat.cluster(timezone.now())["queues"]
     except DatabaseError:
         return JsonResponse({"database": False, "queues": {}}, status=503)
     return JsonResponse({"database": True, "queues": queues}, status=200 if all(queues.values()) else 503)

@@ -15,6 +15,7 @@ def test_status_has_the_numbers_that_other_programs_read(console: Console) -> No
     numbers = found.summary
     assert set(numbers) >= {
         "documents", "batches", "requests", "money", "ledger", "waiting", "doubtful_submissions", "cluster", "paused",
+        "troubles",
     }  # fmt: skip
     assert set(numbers["money"]) >= {"list_usd", "paid_usd", "saved_usd", "unpriced_results"}
     assert {"open", "missing", "succeeded", "errored", "canceled", "expired"} <= set(numbers["requests"])

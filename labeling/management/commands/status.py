@@ -24,3 +24,5 @@ class Command(Door):
         self.say(f"Paid {money['paid_usd']} USD of {money['list_usd']} USD, saved {money['saved_usd']} USD.")
         wrong = [identity["name"] for identity in numbers["ledger"] if not identity["holds"]]
         self.say("The book balances." if not wrong else f"THE BOOK DOES NOT BALANCE: {'; '.join(wrong)}")
+        for trouble in numbers["troubles"]:
+            self.say(trouble["sentence"])

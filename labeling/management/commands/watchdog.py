@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from batchsite.leftovers import MARK
 from labeling import configuration, outgoing
-from labeling.health import status
+from labeling.health import heartbeat
 from labeling.health.watchdog import EVERY_SECONDS, MOST_SILENT_LOOKS, Watchdog
 from labeling.management.base import Door
 from labeling.waking import TICKS
@@ -50,7 +50,7 @@ class Command(Door):
 def _tell_if_nobody_does() -> None:
     """Alarms go out from the queue of ticks; when that queue is what is silent, they go out from here."""
     try:
-        if not status.cluster(timezone.now())["queues"][TICKS]:
+        if not heartbeat.cluster(timezone.now())["queues"][TICKS]:
             outgoing.go_round(configuration.load(), seconds=SECONDS)
     except Error as error:
         log.warning("nobody can be told: %s", error)
