@@ -14,14 +14,13 @@ from typing import Any
 from django.db import connection
 from django.db.models import Sum
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 
-from labeling import counts, nights
+from labeling import asked_to_wait, counts, nights
 from labeling.configuration import Configuration
-from labeling.models import Batch, Document, DocumentTally, Gate, LabelingTaskVersion, SendOrder, Setting, Upload
+from labeling.models import Batch, Document, DocumentTally, Gate, LabelingTaskVersion, SendOrder, Upload
 from labeling.money import limits
 from labeling.money.limits import Over
-from labeling.states import DocumentState, HoldKind, OrderState, UploadState, WaitingReason, Way
+from labeling.states import DocumentState, HoldKind, Lane, OrderState, UploadState, WaitingReason, Way
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +82,6 @@ def of_document(document: Document, settings: Configuration) -> Why | None:
     upload = house.uploads[document.upload_id]
     task_id = LabelingTaskVersion.objects.values_list("task_id", flat=True).get(pk=document.version_id)
     return _why(house, upload, document.version_id, task_id, Way(document.way), rows[0][1] if rows else _Unlike())
-
-
-def urgent_waits_until() -> datetime | None:
-    """Until when the API asked real-time calls to wait; None when they may go."""
-    row = Setting.objects.filter(key="urgent_not_before").first()
-    until = parse_datetime(row.value) if row else None
-    return until if until and until > timezone.now() else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +234,7 @@ def _house(settings: Configuration, upload_ids: Collection[int]) -> _House:
         tasks={gate.task_id: gate for gate in closed if gate.task_id is not None},
         uploads=_UPLOADS.in_bulk(upload_ids),
         unproved=counts.unproved_versions(now) if settings.canary else frozenset(),
-        urgent_waits_until=urgent_waits_until(),
+        urgent_waits_until=asked_to_wait.until(Lane.URGENT),
         queue_is_full=Batch.objects.requests_in_queue() >= settings.queue_limit,
         over=limits.over(settings, now) if limits.are_set(settings) else None,
         orders={("upload", o.upload_id) if o.upload_id else ("task", o.task_id or 0): o for o in orders},

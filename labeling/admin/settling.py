@@ -46,8 +46,8 @@ def adopt(page: LookAdmin, request: HttpRequest, chosen: QuerySet[Batch]) -> Htt
         button="Adopt it",
         sentences=_what_is_known(batch),
         warning=(
-            f"If this is the id of something else, none of the {batch.request_total} documents gets an answer: they "
-            f"fail as missing, and whoever sends them again pays for them a second time{_at_risk(batch)}."
+            f"If this is the id of something else, {batch.request_total} documents wait until its lines show that, and "
+            f"are in doubt again then. At stake is what they cost{_at_risk(batch)}."
         ),
     )
 

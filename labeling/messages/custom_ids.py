@@ -9,6 +9,7 @@ import string
 from typing import NamedTuple
 
 _ALPHABET = string.ascii_lowercase + string.digits
+_MOST_DIGITS = 19
 
 
 class OwnId(NamedTuple):
@@ -35,7 +36,9 @@ def parse(text: object, installation: str) -> OwnId | None:
     if not isinstance(text, str):
         return None
     parts = text.split("-")
-    if len(parts) != 4 or parts[0] != installation or not (parts[2].isascii() and parts[2].isdigit()):
+    if len(parts) != 4 or parts[0] != installation or len(parts[2]) > _MOST_DIGITS:
+        return None
+    if not (parts[2].isascii() and parts[2].isdigit()):
         return None
     document_id = int(parts[2])
     return OwnId(parts[1], document_id, parts[3]) if document_id < 2**63 else None

@@ -10,9 +10,9 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from labeling import activity, faults
+from labeling import activity, asked_to_wait, faults
 from labeling.models import Batch
-from labeling.states import BatchState
+from labeling.states import BatchState, Lane
 from labeling.transitions import batches, requests
 
 log = logging.getLogger(__name__)
@@ -45,11 +45,14 @@ def ask_for_cancels() -> int:
     asked = 0
     wished = Batch.objects.filter(state=BatchState.IN_PROGRESS, cancel_requested_at__isnull=False)
     for batch in wished:
+        if asked_to_wait.until(Lane.BATCH):
+            break
         try:
             faults.reach("cancel: asking")
             batch_api.cancel_batch(str(batch.message_batch_id))
         except batch_api.ApiError as error:
             # It may have ended meanwhile; the poll finds out.
+            asked_to_wait.remember(Lane.BATCH, error.retry_after)
             log.warning("cancel of %s: %s", batch, error.message)
             Batch.objects.filter(pk=batch.pk).update(note=f"The cancel was not accepted yet: {error.message}")
             continue

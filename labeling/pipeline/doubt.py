@@ -14,15 +14,15 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Q
 
-from labeling import activity, batch_api, faults
+from labeling import activity, asked_to_wait, batch_api, faults
 from labeling.batch_api import ApiError, MessageBatch
 from labeling.configuration import Configuration, installation
-from labeling.judge import read_line
 from labeling.locks import only_one
 from labeling.messages import custom_ids
 from labeling.models import Account, Batch, Candidate
+from labeling.pipeline import whose
 from labeling.pipeline.accounts import account_of_key
-from labeling.states import BatchState, ProcessingStatus, Verdict
+from labeling.states import BatchState, Lane, ProcessingStatus, Verdict
 from labeling.transitions import batches, requests
 
 log = logging.getLogger(__name__)
@@ -33,14 +33,11 @@ CLOCK_SLACK = timedelta(minutes=15)
 
 _IN_THE_AIR = (BatchState.SUBMITTING, BatchState.UNKNOWN)
 
-LINES_READ = 100
-"""Lines of a candidate that are looked at for one that tells whose it is."""
-
 
 def settle_doubt(settings: Configuration, now: datetime) -> int:
     """Look once at what the API lists and settle what can be settled; returns how many batches were."""
     watched = list(Batch.objects.filter(_in_doubt(now)).select_related("account", "version__task"))
-    if not watched:
+    if not watched or asked_to_wait.until(Lane.BATCH):
         return 0
     with only_one("doubt") as held:
         if not held:
@@ -49,6 +46,7 @@ def settle_doubt(settings: Configuration, now: datetime) -> int:
             account = account_of_key()
             listed = _list_back_to(watched)
         except ApiError as error:
+            asked_to_wait.remember(Lane.BATCH, error.retry_after)
             Batch.objects.filter(pk__in=[b.pk for b in watched]).update(note=f"Looking for it failed: {error.message}")
             return 0
         faults.reach("doubt: listed")
@@ -100,11 +98,9 @@ def _settle(batch: Batch, listed: list[MessageBatch], account: Account, settings
 def _note_candidates(batch: Batch, listed: list[MessageBatch]) -> None:
     """Remember what may be ours, and that other programs work in this workspace."""
     newer = _newer_than_intent(batch, listed)
-    ours = set(
-        Batch.objects.filter(message_batch_id__in=[mirror.id for mirror in newer]).values_list(
-            "message_batch_id", flat=True
-        )
-    )
+    known = Batch.objects.filter(message_batch_id__in=[mirror.id for mirror in newer])
+    # What a person adopted by hand is known only when its lines were read.
+    ours = set(known.exclude(doubt_since__isnull=False, ingested_at=None).values_list("message_batch_id", flat=True))
     in_the_air = set(Batch.objects.filter(state__in=_IN_THE_AIR).values_list("request_total", flat=True))
     for mirror in newer:
         if mirror.id in ours:
@@ -114,7 +110,12 @@ def _note_candidates(batch: Batch, listed: list[MessageBatch]) -> None:
                 batch=batch, message_batch_id=mirror.id, defaults={"created_at": mirror.created_at}
             )
         elif mirror.counts.total not in in_the_air:
-            Account.objects.filter(batch=batch).update(foreign_batch_id=mirror.id, foreign_seen_at=mirror.created_at)
+            _note_stranger(batch, mirror)
+
+
+def _note_stranger(batch: Batch, mirror: MessageBatch) -> None:
+    """Another program works in this workspace."""
+    Account.objects.filter(batch=batch).update(foreign_batch_id=mirror.id, foreign_seen_at=mirror.created_at)
 
 
 def _newer_than_intent(batch: Batch, listed: list[MessageBatch]) -> list[MessageBatch]:
@@ -133,45 +134,53 @@ def _newer_than_intent(batch: Batch, listed: list[MessageBatch]) -> list[Message
 def _decide(batch: Batch, candidate: Candidate, mirror: MessageBatch, now: datetime) -> None:
     """An ended candidate tells by its lines whose it is; a failed reading leaves it watched."""
     try:
-        verdict, why = _whose(batch, candidate.message_batch_id)
+        custom_id = whose.custom_id_of(candidate.message_batch_id)
     except ApiError as error:
         log.warning("candidate %s of %s: %s", candidate.message_batch_id, batch, error.message)
         return
     faults.reach("doubt: lines read")
-    if verdict is Verdict.OURS and batch.state == BatchState.ABSENT:
-        verdict = Verdict.LATE_TWIN
+    if custom_id is None:
+        log.warning("candidate %s of %s brought no line that can be read", candidate.message_batch_id, batch)
+        return
+    own = custom_ids.parse(custom_id, installation())
+    if own is None:
+        _note_stranger(batch, mirror)
     with transaction.atomic():
-        if verdict is Verdict.OURS:
-            _adopt(batch, mirror)
+        if own is None or own.token != batch.token:
+            verdict, why = Verdict.ANOTHERS, "Its lines carry another token."
+        else:
+            verdict, why = _claim_for(batch, mirror), f"The line {custom_id} carries its token."
+        if verdict is Verdict.WATCHED:
+            return
         Candidate.objects.filter(pk=candidate.pk, verdict=Verdict.WATCHED).update(
             verdict=verdict, why=why, decided_at=now
         )
-        if verdict is Verdict.LATE_TWIN:
-            _warn_of_twin(batch, mirror)
         faults.reach("doubt: deciding")
     faults.reach("doubt: decided")
 
 
-def _whose(batch: Batch, message_batch_id: str) -> tuple[Verdict, str]:
-    """One line with our token adopts; a line with anything else strikes off."""
-    own, custom_id = installation(), None
-    with batch_api.result_lines(message_batch_id) as lines:
-        for _, line in zip(range(LINES_READ), lines, strict=False):
-            read = read_line(line)
-            if read is None:
-                continue
-            custom_id = read[0]
-            parsed = custom_ids.parse(custom_id, own)
-            if parsed and parsed.token == batch.token:
-                return Verdict.OURS, f"The line {custom_id} carries its token."
-            break
-    if custom_id is None:
-        raise ApiError("It brought no line that can be read.", batch_api.Fault.TRANSIENT)
-    return Verdict.ANOTHERS, "Its lines carry another token."
+def _claim_for(batch: Batch, mirror: MessageBatch) -> Verdict:
+    """A Message Batch that carries the token of this batch: adopted, or paid beside what was sent again since.
+
+    WATCHED while a person has given its id to another batch, which gives it back when it reads the lines.
+    """
+    other = Batch.objects.filter(message_batch_id=mirror.id).exclude(pk=batch.pk).first()
+    if other:
+        note = f"{mirror.id} carries its token, and was given to {other} by hand: it waits until {other} gives it back."
+        Batch.objects.filter(pk=batch.pk).update(note=note)
+        return Verdict.WATCHED
+    if _adopt(batch, mirror):
+        return Verdict.OURS
+    # It was absent before, or a person was faster and settled it by hand.
+    batch.refresh_from_db()
+    if batch.state == BatchState.ABSENT:
+        _warn_of_twin(batch, mirror)
+        return Verdict.LATE_TWIN
+    return Verdict.OURS
 
 
-def _adopt(batch: Batch, mirror: MessageBatch) -> None:
-    batches.move(
+def _adopt(batch: Batch, mirror: MessageBatch) -> bool:
+    return batches.move(
         batch,
         BatchState.UNKNOWN,
         BatchState.ENDED,

@@ -15,7 +15,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.utils import timezone
 
-from labeling import batch_api, faults, store
+from labeling import asked_to_wait, batch_api, faults, store
 from labeling.ahead import read_ahead
 from labeling.batch_api import ApiError
 from labeling.configuration import Configuration, installation
@@ -26,6 +26,7 @@ from labeling.messages.answers import storable
 from labeling.messages.rules import ERROR_RULES
 from labeling.models import Batch, ModelPrice, Request, StrayLine
 from labeling.money.pricing import PriceTable
+from labeling.pipeline import whose
 from labeling.states import BatchState, DocumentState, FailureReason, Lane, Outcome, Proof
 from labeling.transitions import batches, requests, results
 from labeling.transitions.results import Booking, Reading
@@ -42,8 +43,10 @@ DOWNLOAD_AGAIN_AFTER = (timedelta(0), timedelta(minutes=1), timedelta(minutes=5)
 def ingest(batch: Batch, settings: Configuration) -> bool:
     """Fetch and store the results of an ended batch; True once every request of it is settled.
 
-    Nothing is fetched while the disk could not hold it.
+    Nothing is fetched while the disk could not hold it, or while the API asked to wait.
     """
+    if asked_to_wait.until(Lane.BATCH):
+        return False
     try:
         store.require_free(settings.min_free_bytes)
     except store.DiskLow as low:
@@ -58,8 +61,11 @@ def ingest(batch: Batch, settings: Configuration) -> bool:
 
 def _fetch(batch: Batch, settings: Configuration) -> bool:
     try:
+        if batch.doubt_since and not _carries_its_token(batch):
+            return _give_back(batch)
         _download(batch, settings)
     except ApiError as error:
+        asked_to_wait.remember(Lane.BATCH, error.retry_after)
         log.warning("results of %s: %s", batch, error.message)
         Batch.objects.filter(pk=batch.pk).update(note=f"Fetching the results failed: {error.message}")
         return False
@@ -70,6 +76,20 @@ def _fetch(batch: Batch, settings: Configuration) -> bool:
     requests.end_without_answer(lacking.values_list("pk", flat=True), Outcome.MISSING, FailureReason.MISSING)
     faults.reach("ingest: lacking ended")
     return _finish(batch)
+
+
+def _carries_its_token(batch: Batch) -> bool:
+    """Looked at where the id was found after a doubt: a person may have adopted another's."""
+    custom_id = whose.custom_id_of(str(batch.message_batch_id))
+    own = custom_ids.parse(custom_id, installation())
+    return custom_id is None or (own is not None and own.token == batch.token)
+
+
+def _give_back(batch: Batch) -> bool:
+    """Nothing of it is booked, and its requests are in doubt as before."""
+    why = f"{batch.message_batch_id} was adopted by hand, and its lines carry another token"
+    batches.give_back(batch, BatchState.ENDED, by="ingest", why=why)
+    return False
 
 
 def _download(batch: Batch, settings: Configuration) -> None:

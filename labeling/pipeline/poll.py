@@ -8,13 +8,16 @@ from datetime import datetime, timedelta
 
 from django.db.models import Q
 
-from labeling import batch_api, faults
+from labeling import asked_to_wait, batch_api, faults
 from labeling.batch_api import ApiError, MessageBatch
 from labeling.configuration import Configuration
 from labeling.models import Account, Batch
 from labeling.pipeline.accounts import account_of_key
-from labeling.states import BatchState, ProcessingStatus
+from labeling.states import BatchState, Lane, ProcessingStatus
 from labeling.transitions import batches
+
+NEVER_SEEN_FOR = timedelta(minutes=15)
+"""How long the API may not know an id that a person adopted: it was seen to answer 404 for living batches."""
 
 LONGEST_STATUS = 12
 """Characters of the API's word that the row has room for; a word that is not known yet may be longer."""
@@ -27,6 +30,8 @@ def poll_due(settings: Configuration, now: datetime) -> int:
     )
     asked, account = 0, None
     for batch in due.select_related("account"):
+        if asked_to_wait.until(Lane.BATCH):
+            break
         again_at = now + timedelta(seconds=settings.poll_seconds)
         # Pushed into the future first, so that neither two ticks nor a batch that raises poll in a circle.
         if not Batch.objects.filter(pk=batch.pk, next_poll_at=batch.next_poll_at).update(next_poll_at=again_at):
@@ -57,7 +62,11 @@ def poll(batch: Batch, now: datetime) -> None:
     try:
         mirror = batch_api.retrieve_batch(batch.message_batch_id)
     except ApiError as error:
+        asked_to_wait.remember(Lane.BATCH, error.retry_after)
         Batch.objects.filter(pk=batch.pk).update(note=f"The last poll failed: {error.message}", polled_at=now)
+        if error.status == 404 and _was_never_there(batch, now):
+            why = f"the API does not know {batch.message_batch_id}, which was adopted by hand"
+            batches.give_back(batch, BatchState(batch.state), by="poll", why=why)
         return
     faults.reach("poll: answered")
     # An answer that was under way while the batch moved on is older than what the row says.
@@ -76,6 +85,12 @@ def poll(batch: Batch, now: datetime) -> None:
     faults.reach("poll: mirrored")
     if told:
         _follow(batch, mirror, now)
+
+
+def _was_never_there(batch: Batch, now: datetime) -> bool:
+    """An id that a person gave, and of which the API has not said a word since."""
+    adopted = batch.events.filter(old=BatchState.UNKNOWN, new=BatchState.IN_PROGRESS)
+    return batch.created_at is None and adopted.filter(at__lt=now - NEVER_SEEN_FOR).exists()
 
 
 def _follow(batch: Batch, mirror: MessageBatch, now: datetime) -> None:

@@ -15,7 +15,7 @@ from django.db import close_old_connections, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from labeling import batch_api, exact, faults, store
+from labeling import asked_to_wait, batch_api, exact, faults, store
 from labeling.batch_api import ApiError, Fault
 from labeling.configuration import Configuration, installation
 from labeling.locks import only_one
@@ -23,7 +23,7 @@ from labeling.messages import bodies, custom_ids
 from labeling.messages.rules import SPEND_LIMIT_CODES
 from labeling.models import Batch, Gate, Request
 from labeling.pipeline.accounts import account_in_use
-from labeling.states import BatchState
+from labeling.states import BatchState, Lane
 from labeling.transitions import batches, gates, requests
 
 log = logging.getLogger(__name__)
@@ -61,6 +61,8 @@ def _write_and_send(batch: Batch, settings: Configuration) -> bool:
 
 def _may_go(batch: Batch) -> bool:
     """Looked at before the body is written; the claim decides."""
+    if asked_to_wait.until(Lane.BATCH):
+        return False
     due = Q(not_before__isnull=True) | Q(not_before__lte=timezone.now())
     closed = Gate.objects.filter(Q(task=None) | Q(task=batch.version.task_id), closed_at__isnull=False)
     return Batch.objects.filter(due, pk=batch.pk, state=BatchState.BUILDING).exists() and not closed.exists()
@@ -76,6 +78,7 @@ def _send(batch: Batch, body: Path, settings: Configuration) -> bool:
         newest = next(batch_api.list_batches(limit=1), None)
     except ApiError as error:
         # Nothing was claimed or sent yet, so the batch may simply wait: for its time, or for a person.
+        asked_to_wait.remember(Lane.BATCH, error.retry_after)
         Batch.objects.filter(pk=batch.pk).update(not_before=_pause_until(batch, error), note=error.message)
         if error.fault is Fault.PERMANENT:
             gates.close_gate(None, by="submit", kind="refusal", reason=f"The API refused a question: {error.message}")
@@ -128,6 +131,7 @@ def _record_created(batch: Batch, created: batch_api.Created, settings: Configur
 def _settle_refusal(batch: Batch, error: ApiError) -> None:
     """No id came back: by the kind of fault back to building, in two halves, rejected, or frozen in doubt."""
     log.warning("create of %s: %s %s %s", batch, error.fault, error.status, error.error_type)
+    asked_to_wait.remember(Lane.BATCH, error.retry_after)
     match error.fault:
         case Fault.TRANSIENT:
             batches.move(

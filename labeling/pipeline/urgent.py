@@ -14,16 +14,15 @@ from datetime import date, datetime, timedelta
 import orjson
 from django.db import OperationalError, close_old_connections
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 
-from labeling import batch_api, faults
+from labeling import asked_to_wait, batch_api, faults
 from labeling.batch_api import Answered, ApiError, Fault
 from labeling.configuration import Configuration, installation
 from labeling.judge import Judge, storable_line
 from labeling.messages import prompts
 from labeling.messages.answers import loads
 from labeling.messages.rules import SPEND_LIMIT_CODES
-from labeling.models import Account, DocumentText, LabelingTask, LabelingTaskVersion, ModelPrice, Setting
+from labeling.models import Account, DocumentText, LabelingTask, LabelingTaskVersion, ModelPrice
 from labeling.money import limits
 from labeling.money.pricing import PriceTable
 from labeling.money.worst_case import WorstCase
@@ -40,7 +39,6 @@ DEADLINE_AFTER = CALL_TIMEOUT + timedelta(seconds=60)
 """After that an open call whose process died counts as unclear."""
 
 PAUSE_WITHOUT_RETRY_AFTER = timedelta(seconds=10)
-_NOT_BEFORE = "urgent_not_before"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +50,7 @@ class _Call:
 
 def drain(settings: Configuration, *, until: datetime | None = None) -> int:
     """Send what waits urgently until nothing is left, the API asks to wait, or `until`; returns answers booked."""
-    if waits_until():
+    if asked_to_wait.until(Lane.URGENT):
         return 0
     account = account_in_use()
     versions: dict[int, LabelingTaskVersion] = {}
@@ -74,13 +72,6 @@ def drain(settings: Configuration, *, until: datetime | None = None) -> int:
                 faults.reach("urgent: booked")
                 claiming = claiming and not _must_wait(calls)
     return booked
-
-
-def waits_until() -> datetime | None:
-    """Until when the API asked real-time calls to wait; None when they may go."""
-    row = Setting.objects.filter(key=_NOT_BEFORE).first()
-    until = parse_datetime(row.value) if row else None
-    return until if until and until > timezone.now() else None
 
 
 def _claim(settings: Configuration, account: Account, most: int, worst: dict[int, WorstCase | None]) -> list[Claimed]:
@@ -209,9 +200,8 @@ def _is_configuration(error: ApiError) -> bool:
 def _wait_as_asked(error: ApiError) -> datetime:
     """Remember for every worker how long the API asked to wait."""
     pause = timedelta(seconds=error.retry_after) if error.retry_after else PAUSE_WITHOUT_RETRY_AFTER
-    until = timezone.now() + pause
-    Setting.objects.update_or_create(key=_NOT_BEFORE, defaults={"value": until.isoformat(), "updated_by": "urgent"})
-    return until
+    asked_to_wait.remember(Lane.URGENT, pause.total_seconds())
+    return timezone.now() + pause
 
 
 def _must_wait(calls: list[_Call]) -> bool:

@@ -7,11 +7,12 @@ from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import F
+from django.utils import timezone
 
 from labeling import faults
-from labeling.models import Account, Batch, BatchEvent
+from labeling.models import Account, Batch, BatchEvent, Candidate
 from labeling.querysets import MOST_UNFINISHED_TRIES
-from labeling.states import BatchState
+from labeling.states import BatchState, Verdict
 
 from .gates import OPEN_GATES
 
@@ -58,6 +59,31 @@ def counted(batch: Batch) -> Iterator[bool]:
 def _came_back(batch: Batch, tried: bool) -> None:
     if tried:
         Batch.objects.filter(pk=batch.pk).update(unfinished_tries=0)
+
+
+def give_back(batch: Batch, source: BatchState, *, by: str, why: str) -> bool:
+    """To unknown: the id that a person adopted is not that of this batch, and is nobody's again."""
+    now = timezone.now()
+    verdict = {"verdict": Verdict.ANOTHERS, "why": f"Adopted by hand and given back: {why}.", "decided_at": now}
+    seen = {"created_at": batch.created_at or now, **verdict}
+    with transaction.atomic():
+        Candidate.objects.update_or_create(
+            batch=batch, message_batch_id=batch.message_batch_id, defaults=verdict, create_defaults=seen
+        )
+        gone = move(batch, source, BatchState.UNKNOWN, by=by, why=why, note=f"In doubt again: {why}.", **_NO_ID)
+        transaction.set_rollback(not gone)
+    return gone
+
+
+_NO_ID: dict[str, Any] = {
+    **dict.fromkeys(("message_batch_id", "created_at", "expires_at", "ended_at", "polled_at", "next_poll_at")),
+    **dict.fromkeys(("processing", "succeeded", "errored", "canceled", "expired", "ingest_tries"), 0),
+    "processing_status": "",
+    "cancel_requested_at": None,
+    "cancel_requested_by": "",
+    "withdraw_canceled": False,
+}
+"""A batch that the API is not known to have."""
 
 
 def record(batch: Batch, old: str, new: str, *, by: str, why: str = "") -> None:

@@ -14,7 +14,7 @@ from django.utils import timezone
 from labeling import waiting
 from labeling.batch_api import Fault
 from labeling.health import status, troubles
-from labeling.models import Batch, Document, LimitRelease, ModelPrice, Request, SpendTally
+from labeling.models import Batch, Document, LimitRelease, ModelPrice, Request, Setting, SpendTally
 from labeling.money import limits
 from labeling.pipeline import build, canary, conductor, submit, urgent
 from labeling.states import BatchState, DocumentState, Lane, LimitScope, WaitingReason, Way
@@ -355,7 +355,7 @@ def _steps(chance: Random, versions: list[Any], fake: FakeApi, settings: Any, on
         if chance.random() < 0.4:
             fake.fail("send_message", chance.choice((Fault.TRANSIENT, Fault.UNCLEAR)))
         urgent.drain(settings)
-        urgent.Setting.objects.filter(key="urgent_not_before").delete()
+        Setting.objects.filter(key="urgent_not_before").delete()
 
     def let_go() -> None:
         scope = chance.choice(list(LimitScope))

@@ -9,7 +9,7 @@ import pytest
 from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
-from labeling import batch_api
+from labeling import asked_to_wait, batch_api
 from labeling.batch_api import ApiError, Fault
 from labeling.models import Document, Gate, Request, Result, Setting
 from labeling.pipeline import pausing, recover, urgent
@@ -102,7 +102,7 @@ def test_a_call_that_was_surely_not_accepted_waits_as_asked_and_is_no_attempt(
     document = the_document()
     assert (document.state, document.attempts) == (DocumentState.QUEUED, 0)
     assert document.not_before == now + timedelta(seconds=wait)
-    assert urgent.waits_until() == now + timedelta(seconds=wait)
+    assert asked_to_wait.until(Lane.URGENT) == now + timedelta(seconds=wait)
     at(monkeypatch, now + timedelta(seconds=wait - 1))
     assert urgent.drain(setting()) == 0
     assert len(fake.called("send_message")) == 1
