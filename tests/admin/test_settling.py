@@ -118,7 +118,7 @@ def test_the_page_before_adopting_names_the_money_and_moves_nothing(operator: Cl
     page = act(operator, [batch], "adopt")
     batch.refresh_from_db()
     assert batch.state == BatchState.UNKNOWN
-    assert "none of the 2 documents gets an answer" in page.text
+    assert "2 documents wait until its lines show that" in page.text
     assert "at most about $1,000.00" in page.text
     assert batch.token in page.text
 
