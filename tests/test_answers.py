@@ -3,7 +3,7 @@ from typing import Any
 import orjson
 import pytest
 
-from labeling.messages.answers import Answer, AnswerReader, loads, read_answer, read_error, read_error_code, storable
+from labeling.messages.answers import Answer, AnswerReader, loads, read_error, read_error_code, storable
 from labeling.messages.prompts import Label, Spec
 from labeling.messages.rules import (
     AGAIN,
@@ -37,31 +37,31 @@ def message(*texts: str, stop_reason: str | None = "end_turn", **more: Any) -> d
 
 
 def test_a_label_is_found_inside_the_json_of_the_answer() -> None:
-    assert read_answer(CLASSIFY, message('{"label":"bug"}')) == Answer("bug")
+    assert AnswerReader(CLASSIFY).read(message('{"label":"bug"}')) == Answer("bug")
 
 
 @pytest.mark.parametrize("said", ["BILLING", "billing", " Billing ", "bILLING"])
 def test_a_label_gets_the_spelling_of_the_list(said: str) -> None:
-    assert read_answer(CLASSIFY, message(orjson.dumps({"label": said}).decode())) == Answer("Billing")
+    assert AnswerReader(CLASSIFY).read(message(orjson.dumps({"label": said}).decode())) == Answer("Billing")
 
 
 @pytest.mark.parametrize("said", ["STRASSE", "straße", "Straße"])
 def test_upper_case_of_other_alphabets_is_compared_too(said: str) -> None:
-    assert read_answer(CLASSIFY, message(orjson.dumps({"label": said}).decode())) == Answer("Straße")
+    assert AnswerReader(CLASSIFY).read(message(orjson.dumps({"label": said}).decode())) == Answer("Straße")
 
 
 def test_a_thinking_block_may_come_first() -> None:
     content = [{"type": "thinking", "thinking": "", "signature": "x"}, {"type": "text", "text": '{"label":"bug"}'}]
-    assert read_answer(CLASSIFY, message(content=content)) == Answer("bug")
+    assert AnswerReader(CLASSIFY).read(message(content=content)) == Answer("bug")
 
 
 def test_several_text_blocks_are_joined() -> None:
-    assert read_answer(CLASSIFY, message('{"label"', ':"bug"}')) == Answer("bug")
+    assert AnswerReader(CLASSIFY).read(message('{"label"', ':"bug"}')) == Answer("bug")
 
 
 @pytest.mark.parametrize("text", ["bug", '"bug"', '{"label":"bug","more":1}'])
 def test_a_label_in_another_shape_is_still_a_label(text: str) -> None:
-    assert read_answer(CLASSIFY, message(text)) == Answer("bug")
+    assert AnswerReader(CLASSIFY).read(message(text)) == Answer("bug")
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_a_label_in_another_shape_is_still_a_label(text: str) -> None:
     ],
 )
 def test_what_is_not_a_label_is_kept(text: str, kept: str) -> None:
-    assert read_answer(CLASSIFY, message(text)) == Answer(None, FailureReason.NOT_A_LABEL, kept)
+    assert AnswerReader(CLASSIFY).read(message(text)) == Answer(None, FailureReason.NOT_A_LABEL, kept)
 
 
 @pytest.mark.parametrize(
@@ -94,41 +94,41 @@ def test_what_is_not_a_label_is_kept(text: str, kept: str) -> None:
 )
 @pytest.mark.parametrize("spec", [CLASSIFY, EXTRACT, TRANSFORM], ids=lambda spec: spec.kind.value)
 def test_the_stop_reason_counts_before_the_text(spec: Spec, stop_reason: str | None, failure: FailureReason) -> None:
-    answer = read_answer(spec, message('{"label":"bug"}', stop_reason=stop_reason))
+    answer = AnswerReader(spec).read(message('{"label":"bug"}', stop_reason=stop_reason))
     assert (answer.value, answer.failure) == (None, failure)
     assert '{"label":"bug"}' in answer.detail
 
 
 def test_a_stop_sequence_is_a_normal_end() -> None:
-    assert read_answer(CLASSIFY, message('{"label":"bug"}', stop_reason="stop_sequence")) == Answer("bug")
+    assert AnswerReader(CLASSIFY).read(message('{"label":"bug"}', stop_reason="stop_sequence")) == Answer("bug")
 
 
 def test_a_refusal_says_its_category_and_explanation() -> None:
     details = {"type": "refusal", "category": "bio", "explanation": "No."}
-    answer = read_answer(CLASSIFY, message(stop_reason="refusal", stop_details=details))
+    answer = AnswerReader(CLASSIFY).read(message(stop_reason="refusal", stop_details=details))
     assert answer == Answer(None, FailureReason.REFUSED, "bio: No.")
 
 
 @pytest.mark.parametrize("details", [None, {"category": None, "explanation": None}, "odd"])
 def test_a_refusal_may_say_nothing(details: object) -> None:
-    answer = read_answer(CLASSIFY, message(stop_reason="refusal", stop_details=details))
+    answer = AnswerReader(CLASSIFY).read(message(stop_reason="refusal", stop_details=details))
     assert answer == Answer(None, FailureReason.REFUSED, "")
 
 
 def test_an_extraction_is_kept_as_compact_json() -> None:
-    answer = read_answer(EXTRACT, message('{\n  "amount": 12.50,\n  "when": "2026-11-22"\n}'))
+    answer = AnswerReader(EXTRACT).read(message('{\n  "amount": 12.50,\n  "when": "2026-11-22"\n}'))
     assert answer == Answer('{"amount":12.50,"when":"2026-11-22"}')
 
 
 def test_numbers_of_an_extraction_keep_every_digit() -> None:
     text = '{"amount":12345678901234567890.123456789}'
-    assert read_answer(EXTRACT, message(text)).value == text
+    assert AnswerReader(EXTRACT).read(message(text)).value == text
 
 
 def test_spaces_and_escapes_inside_strings_stay() -> None:
     spec = Spec(Kind.EXTRACT, "Find.", schema={"type": "object", "properties": {"a": {"type": "string"}}}, model=HAIKU)
     text = '{"a":"x  \\" : , \\n  y\u2028"}'
-    assert read_answer(spec, message(text)).value == text
+    assert AnswerReader(spec).read(message(text)).value == text
 
 
 @pytest.mark.parametrize(
@@ -148,26 +148,26 @@ def test_spaces_and_escapes_inside_strings_stay() -> None:
     ids=lambda value: value[:20],
 )
 def test_an_extraction_off_its_schema_is_invalid_and_kept(text: str, words: str) -> None:
-    answer = read_answer(EXTRACT, message(text))
+    answer = AnswerReader(EXTRACT).read(message(text))
     assert (answer.value, answer.failure) == (None, FailureReason.INVALID_ANSWER)
     assert words in answer.detail
     assert text in answer.detail
 
 
 def test_a_transformed_text_is_taken_as_it_is() -> None:
-    assert read_answer(TRANSFORM, message("\nOne sentence.\n")) == Answer("One sentence.")
+    assert AnswerReader(TRANSFORM).read(message("\nOne sentence.\n")) == Answer("One sentence.")
 
 
 @pytest.mark.parametrize("texts", [(), ("",), (" \n",)])
 def test_a_blank_transformation_is_invalid(texts: tuple[str, ...]) -> None:
-    answer = read_answer(TRANSFORM, message(*texts))
+    answer = AnswerReader(TRANSFORM).read(message(*texts))
     assert (answer.value, answer.failure) == (None, FailureReason.INVALID_ANSWER)
 
 
 @pytest.mark.parametrize("spec", [CLASSIFY, EXTRACT, TRANSFORM], ids=lambda spec: spec.kind.value)
 @pytest.mark.parametrize("stop_reason", ["end_turn", "max_tokens", "refusal", "new\0"])
 def test_what_is_stored_has_no_nul_and_no_lone_surrogate(spec: Spec, stop_reason: str) -> None:
-    answer = read_answer(spec, message("a\0b\ud800c", stop_reason=stop_reason))
+    answer = AnswerReader(spec).read(message("a\0b\ud800c", stop_reason=stop_reason))
     stored = (answer.value or "") + answer.detail
     assert "a\ufffdb\ufffdc" in stored
     assert "\0" not in stored
@@ -176,19 +176,19 @@ def test_what_is_stored_has_no_nul_and_no_lone_surrogate(spec: Spec, stop_reason
 
 def test_escaped_nul_and_surrogates_in_an_extraction_are_replaced_and_escaped_backslashes_stay() -> None:
     spec = Spec(Kind.EXTRACT, "Find.", schema={"type": "object", "properties": {"a": {"type": "string"}}}, model=HAIKU)
-    answer = read_answer(spec, message('{ "a": "x\\u0000\\ud800\\\\u0000" }'))
+    answer = AnswerReader(spec).read(message('{ "a": "x\\u0000\\ud800\\\\u0000" }'))
     assert answer.value == '{"a":"x\ufffd\ufffd\\\\u0000"}'
 
 
 def test_a_lone_surrogate_where_the_schema_looks_closely_is_off_the_schema() -> None:
-    answer = read_answer(EXTRACT, message('{"amount":1,"when":"2026-11-2\\ud800"}'))
+    answer = AnswerReader(EXTRACT).read(message('{"amount":1,"when":"2026-11-2\\ud800"}'))
     assert (answer.value, answer.failure) == (None, FailureReason.INVALID_ANSWER)
     assert "At when," in answer.detail
 
 
 def test_a_proper_surrogate_pair_is_no_lone_surrogate() -> None:
     spec = Spec(Kind.EXTRACT, "Find.", schema={"type": "object", "properties": {"a": {"type": "string"}}}, model=HAIKU)
-    assert loads(read_answer(spec, message('{"a":"\\ud83d\\ude00"}')).value or "") == {"a": "😀"}
+    assert loads(AnswerReader(spec).read(message('{"a":"\\ud83d\\ude00"}')).value or "") == {"a": "😀"}
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ def test_a_proper_surrogate_pair_is_no_lone_surrogate() -> None:
 )
 @pytest.mark.parametrize("spec", [CLASSIFY, EXTRACT, TRANSFORM], ids=lambda spec: spec.kind.value)
 def test_no_odd_message_stops_the_reader(spec: Spec, odd: dict[str, Any]) -> None:
-    answer = read_answer(spec, odd)
+    answer = AnswerReader(spec).read(odd)
     assert answer.value is None
     assert answer.failure is not None
 

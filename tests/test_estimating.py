@@ -83,7 +83,7 @@ def test_an_unknown_price_is_unknown_and_not_nothing(way: Way) -> None:
     found = estimate(THOUSAND, Terms(100, 64), Evidence(version=answered()))
     assert found.input_tokens
     assert found.price(way) == UNKNOWN
-    assert not found.is_priced
+    assert not found.real_time.is_known
 
 
 def test_the_tier_for_long_prompts_counts() -> None:

@@ -96,11 +96,6 @@ class AnswerReader:
         return f"At {place}, {error.message}" if place else error.message
 
 
-def read_answer(spec: Spec, message: Mapping[str, Any]) -> Answer:
-    """Read one message; for many of a version make one AnswerReader."""
-    return AnswerReader(spec).read(message)
-
-
 def read_error(error: object) -> tuple[str, str]:
     """Type and message of the `error` of an errored line, or of an error response.
 

@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Q
 
 from labeling.querysets import BatchQuerySet
-from labeling.states import BatchState, FailureReason, Lane, Outcome, Proof, ResultType, Verdict, Way
+from labeling.states import BatchState, FailureReason, Lane, Outcome, Proof, Verdict, Way
 
 USD: dict[str, Any] = {"max_digits": 20, "decimal_places": 12}
 _WITH_ID = sorted(BatchState.with_message_batch())
@@ -159,11 +159,6 @@ class Batch(models.Model):
     def __str__(self) -> str:
         return f"B-{self.pk}"
 
-    @property
-    def reported_total(self) -> int:
-        """Sum of the API's five counts; constant over the life of a Message Batch."""
-        return self.processing + self.succeeded + self.errored + self.canceled + self.expired
-
 
 class Candidate(models.Model):
     """A Message Batch that may be the one a doubtful submission made: only watched until a line tells."""
@@ -289,10 +284,6 @@ class Result(models.Model):
     @property
     def prompt_tokens(self) -> int:
         return self.input_tokens + self.cache_write_5m_tokens + self.cache_write_1h_tokens + self.cache_read_tokens
-
-    @property
-    def known_type(self) -> ResultType | None:
-        return ResultType(self.result_type) if self.result_type in set(ResultType) else None
 
 
 class ResultLine(models.Model):

@@ -140,10 +140,6 @@ class Estimate:
     def price(self, way: Way) -> Span:
         return self.real_time if way is Way.URGENT else _times(self.real_time, BATCH_DISCOUNT)
 
-    @property
-    def is_priced(self) -> bool:
-        return self.real_time.is_known
-
 
 NOTHING_TO_PAY = Estimate(0, 0, 0, 0, Basis.VERSION, None, Span(NOTHING, NOTHING, NOTHING))
 

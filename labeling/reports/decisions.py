@@ -9,7 +9,7 @@ from django.db.models import Count, Min, Q, Sum
 
 from labeling.models import Document, LabelingTask, LabelingTaskVersion, Taken
 from labeling.money.estimating import Estimate, Load, Span, add_spans
-from labeling.states import DocumentState, FailureReason, Way
+from labeling.states import FailureReason, Way
 
 from .advice import ADVICE, Advice
 from .failures import Cause, Example, examples_of, open_causes, prices_of
@@ -206,10 +206,6 @@ def closings(before: datetime | None) -> Closings:
         if at in times
     ]
     return Closings(shown, times[-1] if len({row[0] for row in rows}) > CLOSINGS else None)
-
-
-def closed_documents() -> int:
-    return Document.objects.filter(state=DocumentState.FAILED, closed_at__isnull=False).count()
 
 
 def _by_night() -> dict[tuple[int, str], list[int]]:

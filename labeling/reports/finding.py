@@ -155,10 +155,6 @@ def _from_tallies(filters: Filters) -> int:
     return int(tallies.aggregate(n=Sum("documents"))["n"] or 0)
 
 
-def _is_label(word: str) -> bool:
-    return LabelingTaskVersion.objects.filter(labels__contains=[{"name": word}]).exists()
-
-
 def _not_searchable() -> int:
     """Uploads whose words a worker has still to look at."""
     return Upload.objects.filter(searchable_at=None, ready_at__isnull=False).count()

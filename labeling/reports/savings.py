@@ -92,11 +92,6 @@ class Savings:
     groups: Sequence[Group]
 
     @property
-    def could_still_save(self) -> Decimal:
-        """Half of what the urgent calls of the period cost: they could have waited for a batch."""
-        return self.money.urgent_list_usd / 2
-
-    @property
     def sentence(self) -> str:
         return (
             f"Paid and real-time price by {self.bar_unit}, {self.first} to {self.last}: "

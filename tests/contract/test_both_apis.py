@@ -8,7 +8,7 @@ import pytest
 from labeling import batch_api
 from labeling.batch_api import ApiError, Fault, MessageBatch
 from labeling.messages import prompts
-from labeling.messages.answers import read_answer
+from labeling.messages.answers import AnswerReader
 from labeling.states import ProcessingStatus
 from tests.contract.conftest import SPEC, Scene, in_seconds
 
@@ -93,7 +93,7 @@ def test_the_answer_of_a_result_line_is_a_label_with_its_usage(scene: Scene) -> 
     scene.wait_for_end(batch.id)
     with batch_api.result_lines(batch.id) as lines:
         message = orjson.loads(next(lines))["result"]["message"]
-    assert read_answer(SPEC, message).value in {"billing", "bug"}
+    assert AnswerReader(SPEC).read(message).value in {"billing", "bug"}
     assert message["usage"]["input_tokens"] > 0
 
 
@@ -114,7 +114,7 @@ def test_a_canceled_batch_is_canceling(scene: Scene) -> None:
 def test_a_real_time_call_brings_a_message_and_ids(scene: Scene) -> None:
     params = orjson.dumps(prompts.params(SPEC, "My invoice is wrong"))
     answered = batch_api.send_message(params, timeout=30)
-    assert read_answer(SPEC, orjson.loads(answered.raw)).value == "billing"
+    assert AnswerReader(SPEC).read(orjson.loads(answered.raw)).value == "billing"
     assert answered.request_id
 
 

@@ -81,7 +81,7 @@ def test_a_task_without_answers_is_estimated_by_length() -> None:
 def test_a_model_without_a_price_has_no_price_here_either() -> None:
     version = a_version(model="claude-mythos-preview", max_tokens=2000)
     assert not ModelPrice.objects.filter(model=version.model).exists()
-    assert not estimate_of(version.pk, Load(10, 200)).is_priced
+    assert not estimate_of(version.pk, Load(10, 200)).real_time.is_known
 
 
 def test_the_number_of_queries_does_not_grow_with_versions_or_estimates(fake: FakeApi) -> None:
