@@ -106,6 +106,10 @@ class BatchQuerySet(models.QuerySet["Batch"]):
     def doubtful(self) -> "BatchQuerySet":
         return self.filter(state=BatchState.UNKNOWN)
 
+    def past_back_off(self, now: datetime) -> "BatchQuerySet":
+        """Those whose back-off is over."""
+        return self.filter(Q(not_before__isnull=True) | Q(not_before__lte=now))
+
     def set_aside(self) -> "BatchQuerySet":
         """Waiting for a worker, but work on them ended so many workers that a person must look."""
         return self.filter(

@@ -66,12 +66,11 @@ def tick() -> str:
 def hand_out() -> int:
     """Give every piece of long work that nobody has to a worker of its queue."""
     now = timezone.now()
-    due = Q(not_before__isnull=True) | Q(not_before__lte=now)
     work = (
         *_leased(Upload.objects.filter(state=UploadState.RECEIVED, error=""), "check_upload"),
         *_leased(Upload.objects.filter(state=UploadState.IMPORTING), "import_upload"),
-        *_leased(Batch.objects.filter(due, state=BatchState.BUILDING), "submit_batch"),
-        *_leased(Batch.objects.filter(due, state=BatchState.ENDED), "ingest_batch"),
+        *_leased(Batch.objects.past_back_off(now).filter(state=BatchState.BUILDING), "submit_batch"),
+        *_leased(Batch.objects.past_back_off(now).filter(state=BatchState.ENDED), "ingest_batch"),
         *_leased(Batch.objects.filter(proof=Proof.DUE), "prove_batch"),
         *_leased(Selection.objects.filter(frozen_at=None), "freeze_selection"),
         *_leased(BulkAct.objects.filter(finished_at=None), "carry_out"),

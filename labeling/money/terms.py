@@ -1,6 +1,6 @@
 """What is fixed for a version today: the bytes around a document, the longest answer, the prices in effect."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from django.utils import timezone
 
@@ -13,8 +13,7 @@ from labeling.money.pricing import PriceTable
 def terms_of(versions: Iterable[LabelingTaskVersion]) -> dict[int, Terms]:
     """The terms of each version, by id; one query for all prices."""
     versions = list(versions)
-    rows = ModelPrice.objects.filter(model__in={version.model for version in versions})
-    table, today = PriceTable(row.price for row in rows), timezone.now().date()
+    table, today = prices_of({version.model for version in versions}), timezone.now().date()
     found = {}
     for version in versions:
         before, after = prompts.frame(version.spec)
@@ -25,3 +24,8 @@ def terms_of(versions: Iterable[LabelingTaskVersion]) -> dict[int, Terms]:
             marks_cache=prompts.marks_cache(version.spec),
         )
     return found
+
+
+def prices_of(models: Collection[str]) -> PriceTable:
+    """Every dated price that is known of these models."""
+    return PriceTable(row.price for row in ModelPrice.objects.filter(model__in=models))

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 def request_cancel(batch: Batch, *, by: Any, withdraw: bool) -> bool:
     """Remember the wish; a batch that was not sent yet is dissolved at once. False where nothing can be canceled."""
-    name = by.get_username() if hasattr(by, "get_username") else str(by)
+    name = activity.name_of(by)
     with transaction.atomic():
         if batches.move(batch, BatchState.BUILDING, BatchState.REJECTED, by=name, why="canceled before it was sent"):
             requests.release_unsent(batch=batch)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import IntEnum
 
 from django.db import transaction
-from django.db.models import Min, Q
+from django.db.models import Min
 from django.utils import timezone
 
 from labeling import counts, store
@@ -80,14 +80,13 @@ def run_pass(settings: Configuration, *, ignore_hour: bool = False) -> None:
 
 
 def submittable(now: datetime) -> list[Batch]:
-    due = Q(not_before__isnull=True) | Q(not_before__lte=now)
-    batches = Batch.objects.filter(due, state=BatchState.BUILDING).select_related("version__task")
-    return list(batches.order_by("-version__task__priority", "pk"))
+    built = Batch.objects.past_back_off(now).filter(state=BatchState.BUILDING)
+    return list(built.select_related("version__task").order_by("-version__task__priority", "pk"))
 
 
 def ingestible(now: datetime) -> list[Batch]:
-    due = Q(not_before__isnull=True) | Q(not_before__lte=now)
-    return list(Batch.objects.filter(due, state=BatchState.ENDED).select_related("version__task").order_by("pk"))
+    ended = Batch.objects.past_back_off(now).filter(state=BatchState.ENDED)
+    return list(ended.select_related("version__task").order_by("pk"))
 
 
 def run_until_idle(

@@ -55,15 +55,11 @@ def define(definition: Definition, *, by: Any) -> Definitions:
         draft = task.draft
         is_the_draft = draft is not None and draft.fingerprint == definition.spec.fingerprint()
         version = draft if draft and is_the_draft else versions.create(task, definition.spec, by, is_draft=False)
-        versions.put_in_use(task, version, by=_name(by), move=False)
+        versions.put_in_use(task, version, by=activity.name_of(by), move=False)
         what = Defined.CREATED if made else Defined.VERSIONED
         activity.record(by, f"{version} is in use", f"task:{task.slug}")
     task.refresh_from_db()
     return Definitions(task, version, what, _waiting_on_old(task))
-
-
-def _name(by: Any) -> str:
-    return str(by.get_username() if hasattr(by, "get_username") else by)
 
 
 def _waiting_on_old(task: LabelingTask) -> int:

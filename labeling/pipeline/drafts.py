@@ -110,7 +110,7 @@ def put_in_use(
             raise Stale(before, "put in use", task.in_use_by or "a command", task.in_use_since)
         if chosen is None or chosen.stamp != seen:
             raise Stale(chosen or task.draft, "saved", *_last_saving(chosen or task.draft))
-        versions.put_in_use(task, chosen, by=_name(by), move=move)
+        versions.put_in_use(task, chosen, by=activity.name_of(by), move=move)
         words = "documents that wait move to it" if move else "documents that wait keep theirs"
         activity.record(by, f"{chosen} is in use; {words}", f"task:{task.slug}")
     return PutInUse(before, *_move_some(task, move))
@@ -153,7 +153,9 @@ def _store(
 
 
 def _set_aside(draft: LabelingTaskVersion, by: Any) -> None:
-    LabelingTaskVersion.objects.filter(pk=draft.pk).update(set_aside_at=timezone.now(), set_aside_by=_name(by))
+    LabelingTaskVersion.objects.filter(pk=draft.pk).update(
+        set_aside_at=timezone.now(), set_aside_by=activity.name_of(by)
+    )
 
 
 def _rename(task: LabelingTask, name: str, priority: int, by: Any) -> None:
@@ -172,7 +174,3 @@ def _last_act(task: LabelingTask, draft: LabelingTaskVersion | None) -> tuple[st
 
 def _last_saving(version: LabelingTaskVersion | None) -> tuple[str, datetime | None]:
     return (version.saved_by, version.created_at) if version else ("somebody", None)
-
-
-def _name(by: Any) -> str:
-    return str(by.get_username() if hasattr(by, "get_username") else by)[:150]

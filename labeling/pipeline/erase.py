@@ -37,7 +37,7 @@ class NotErased(Exception):
 
 def erase_upload(upload: Upload, *, by: Any, reason: str, kind: ErasureKind = ErasureKind.PERSON) -> Erasure:
     """Nothing of it leaves any more when this returns; its words follow. Raises NotErased for who comes second."""
-    name = _name(by)
+    name = activity.name_of(by)
     with transaction.atomic():
         upload = Upload.objects.select_for_update(of=("self",)).select_related("erasure").get(pk=upload.pk)
         if upload.erasure:
@@ -66,7 +66,7 @@ def erase_documents(
         if len(ids) > MOST_DOCUMENTS:
             raise NotErased(f"{len(ids):,} documents are too many for one act: erase their uploads.")
         erasure = Erasure.objects.create(
-            kind=ErasureKind.PERSON, asked_at=timezone.now(), asked_by=_name(by)[:150], reason=reason[:200]
+            kind=ErasureKind.PERSON, asked_at=timezone.now(), asked_by=activity.name_of(by), reason=reason[:200]
         )
         _erase(erasure, ids, settings)
         _finish_if_settled(erasure, timezone.now())
@@ -187,7 +187,3 @@ def _chosen(documents: DocumentQuerySet, with_copies: bool) -> list[int]:
         ids |= set(family.filter(pk__in=leaders).values_list("pk", flat=True))
         ids |= set(family.filter(leader__in=leaders).values_list("pk", flat=True))
     return sorted(ids)
-
-
-def _name(by: Any) -> str:
-    return str(by.get_username() if hasattr(by, "get_username") else by)

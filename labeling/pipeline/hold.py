@@ -24,9 +24,9 @@ def hold_upload(upload: Upload, *, by: Any, reason: str, until: datetime | None)
     """False if it is held already. What is in a batch that was not sent is taken out of it again."""
     with transaction.atomic():
         now = timezone.now()
-        if not holds.hold(upload, HoldKind.PERSON, by=_name(by), now=now, until=until, reason=reason):
+        if not holds.hold(upload, HoldKind.PERSON, by=activity.name_of(by), now=now, until=until, reason=reason):
             return False
-        withdrawing.take_apart(upload, by=_name(by), why=f"U-{upload.pk} is held")
+        withdrawing.take_apart(upload, by=activity.name_of(by), why=f"U-{upload.pk} is held")
         activity.record(by, f"Holds {upload.file_name} {_until(until)}: {reason}", f"U-{upload.pk}")
     return True
 
@@ -42,7 +42,7 @@ def release_upload(upload: Upload, *, by: Any) -> bool:
 def hold_task(task: LabelingTask, *, by: Any, reason: str, until: datetime | None) -> bool:
     """Closes the gate of the task; False if it is closed already. Released by resuming the task."""
     with transaction.atomic():
-        if not gates.close_gate(task, by=_name(by), kind="person", reason=reason, until=until):
+        if not gates.close_gate(task, by=activity.name_of(by), kind="person", reason=reason, until=until):
             return False
         activity.record(by, f"Holds {task} {_until(until)}: {reason}", f"task:{task.slug}")
     return True
@@ -55,7 +55,3 @@ def end_those_whose_time_is_over(now: datetime) -> int:
 
 def _until(until: datetime | None) -> str:
     return f"until {until:%Y-%m-%d %H:%M} UTC" if until else "until released"
-
-
-def _name(by: Any) -> str:
-    return str(by.get_username() if hasattr(by, "get_username") else by)

@@ -24,8 +24,8 @@ from labeling.locks import only_one
 from labeling.messages import custom_ids
 from labeling.messages.answers import storable
 from labeling.messages.rules import ERROR_RULES
-from labeling.models import Batch, ModelPrice, Request, StrayLine
-from labeling.money.pricing import PriceTable
+from labeling.models import Batch, Request, StrayLine
+from labeling.money.terms import prices_of
 from labeling.pipeline import whose
 from labeling.states import BatchState, DocumentState, FailureReason, Lane, Outcome, Proof
 from labeling.transitions import batches, requests, results
@@ -145,7 +145,7 @@ def _store(batch: Batch, chunk: _Chunk, booking: Booking) -> None:
 
 
 def _judge(batch: Batch, settings: Configuration) -> Judge:
-    prices = PriceTable(row.price for row in ModelPrice.objects.filter(model=batch.version.model))
+    prices = prices_of([batch.version.model])
     return Judge(batch.version.spec, prices, _day(batch, settings), Lane.BATCH)
 
 

@@ -30,7 +30,7 @@ def closed_gates() -> int:
 def pause_everything(*, by: Any, reason: str) -> Paused:
     """Nothing is claimed after this returns; what was claimed before is named and may still leave."""
     with transaction.atomic():
-        changed = gates.close_gate(None, by=_name(by), kind="person", reason=reason)
+        changed = gates.close_gate(None, by=activity.name_of(by), kind="person", reason=reason)
         if changed:
             activity.record(by, f"Paused everything: {reason}")
     return Paused(changed, claimed())
@@ -38,7 +38,7 @@ def pause_everything(*, by: Any, reason: str) -> Paused:
 
 def pause_task(task: LabelingTask, *, by: Any, reason: str) -> bool:
     with transaction.atomic():
-        changed = gates.close_gate(task, by=_name(by), kind="person", reason=reason)
+        changed = gates.close_gate(task, by=activity.name_of(by), kind="person", reason=reason)
         if changed:
             activity.record(by, f"Paused {task}: {reason}", f"task:{task.slug}")
     return changed
@@ -83,7 +83,3 @@ def claimed(task: LabelingTask | None = None) -> list[str]:
     open_calls = calls.count()
     words = f"{open_calls} real-time {'call' if open_calls == 1 else 'calls'}"
     return [str(batch) for batch in batches.order_by("pk")] + ([words] if open_calls else [])
-
-
-def _name(by: Any) -> str:
-    return str(by.get_username() if hasattr(by, "get_username") else by)

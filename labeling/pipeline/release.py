@@ -27,7 +27,7 @@ def settle(restoration: Restoration, settings: Configuration, *, documents: int,
     now_waiting = waiting()
     if restoration.settled_at is None and now_waiting != documents:
         raise NotSettled(f"{now_waiting:,} documents wait by now, not {documents:,}: look again, then settle.")
-    name = str(by.get_username() if hasattr(by, "get_username") else by)
+    name = activity.name_of(by)
     with transaction.atomic():
         if not restorations.settle(restoration, by=name, released=documents, now=timezone.now()):
             restoration.refresh_from_db()

@@ -27,7 +27,7 @@ def send_task(task: LabelingTask, *, by: Any) -> SendOrder | None:
 def undo(order: SendOrder, *, by: Any) -> bool:
     """False if it left, or somebody took it back, meanwhile; then the instance says which."""
     with transaction.atomic():
-        if not orders.undo(order, by=_name(by), now=timezone.now()):
+        if not orders.undo(order, by=activity.name_of(by), now=timezone.now()):
             return False
         subject = f"U-{order.upload_id}" if order.upload_id else f"task:{order.task.slug}" if order.task else ""
         activity.record(by, f"Took back the order of {order.ordered_by} to send now", subject)
@@ -51,12 +51,12 @@ def _order(by: Any, way: Way, sentence: str, subject: str, **what: Any) -> SendO
     now = timezone.now()
     with transaction.atomic():
         made = orders.order(
-            **{"upload": None, "task": None, **what}, way=way, by=_name(by), now=now, leaves_at=now + TIME_TO_UNDO
+            **{"upload": None, "task": None, **what},
+            way=way,
+            by=activity.name_of(by),
+            now=now,
+            leaves_at=now + TIME_TO_UNDO,
         )
         if made:
             activity.record(by, sentence, subject)
     return made
-
-
-def _name(by: Any) -> str:
-    return str(by.get_username() if hasattr(by, "get_username") else by)

@@ -14,8 +14,9 @@ from django.utils import timezone
 
 from labeling import activity
 from labeling.messages.prompts import BYTES_PER_TOKEN
-from labeling.models import Batch, ModelPrice, Upload
-from labeling.money.pricing import PriceTable, Usage
+from labeling.models import Batch, Upload
+from labeling.money.pricing import Usage
+from labeling.money.terms import prices_of
 from labeling.states import BatchState, Lane, UploadState, Verdict
 from labeling.transitions import batches, requests
 
@@ -40,7 +41,7 @@ def adopt(batch: Batch, message_batch_id: str, *, by: Any, why: str) -> bool:
                 batch,
                 BatchState.UNKNOWN,
                 BatchState.IN_PROGRESS,
-                by=_name(by),
+                by=activity.name_of(by),
                 why=f"adopted {message_batch_id}: {why}",
                 message_batch_id=message_batch_id,
                 next_poll_at=timezone.now(),
@@ -64,7 +65,9 @@ def declare_absent(batch: Batch, *, by: Any, why: str) -> int:
     0, with the instance up to date, if the batch is not unknown any more.
     """
     with transaction.atomic():
-        if not batches.move(batch, BatchState.UNKNOWN, BatchState.ABSENT, by=_name(by), why=f"declared absent: {why}"):
+        if not batches.move(
+            batch, BatchState.UNKNOWN, BatchState.ABSENT, by=activity.name_of(by), why=f"declared absent: {why}"
+        ):
             batch.refresh_from_db()
             return 0
         released = requests.release_unsent(batch=batch)
@@ -94,7 +97,7 @@ def money_at_risk(batch: Batch) -> Decimal | None:
         return None
     version = batch.version
     prompt_tokens = -(-batch.body_bytes // (batch.request_total * BYTES_PER_TOKEN))
-    prices = PriceTable(row.price for row in ModelPrice.objects.filter(model=version.model))
+    prices = prices_of([version.model])
     day = (batch.claimed_at or batch.built_at).date()
     usage = Usage(input_tokens=prompt_tokens, output_tokens=version.max_tokens)
     cost = prices.cost(version.model, day, usage, Lane.BATCH)
@@ -104,7 +107,7 @@ def money_at_risk(batch: Batch) -> Decimal | None:
 def _note_verdict(batch: Batch, message_batch_id: str, *, by: Any) -> None:
     """A candidate that a person adopted is not watched any more."""
     watched = batch.candidates.filter(message_batch_id=message_batch_id, verdict=Verdict.WATCHED)
-    watched.update(verdict=Verdict.OURS, why=f"Adopted by {_name(by)}.", decided_at=timezone.now())
+    watched.update(verdict=Verdict.OURS, why=f"Adopted by {activity.name_of(by)}.", decided_at=timezone.now())
 
 
 def _require_free(batch: Batch, message_batch_id: str) -> None:
@@ -113,7 +116,3 @@ def _require_free(batch: Batch, message_batch_id: str) -> None:
     owner = Batch.objects.filter(message_batch_id=message_batch_id).exclude(pk=batch.pk).first()
     if owner:
         raise IdRefused(f"{message_batch_id} is {owner} already.")
-
-
-def _name(by: Any) -> str:
-    return str(by.get_username() if hasattr(by, "get_username") else by)

@@ -63,9 +63,11 @@ def _may_go(batch: Batch) -> bool:
     """Looked at before the body is written; the claim decides."""
     if asked_to_wait.until(Lane.BATCH):
         return False
-    due = Q(not_before__isnull=True) | Q(not_before__lte=timezone.now())
     closed = Gate.objects.filter(Q(task=None) | Q(task=batch.version.task_id), closed_at__isnull=False)
-    return Batch.objects.filter(due, pk=batch.pk, state=BatchState.BUILDING).exists() and not closed.exists()
+    return (
+        Batch.objects.past_back_off(timezone.now()).filter(pk=batch.pk, state=BatchState.BUILDING).exists()
+        and not closed.exists()
+    )
 
 
 def _requests(batch: Batch) -> Iterator[tuple[str, str]]:

@@ -21,7 +21,7 @@ PER_TICK = timedelta(seconds=15)
 def send_rest(trial: Trial, way: Way, *, by: Any) -> bool:
     """False if somebody decided first, or withdrew the upload."""
     with transaction.atomic():
-        if not trials.send_rest(trial, way, by=_name(by), now=timezone.now()):
+        if not trials.send_rest(trial, way, by=activity.name_of(by), now=timezone.now()):
             return False
         sentence = f"Sends the rest of {trial.upload.file_name} after a trial, {way}"
         activity.record(by, sentence, f"U-{trial.upload_id}")
@@ -32,7 +32,7 @@ def send_rest(trial: Trial, way: Way, *, by: Any) -> bool:
 def discard_rest(trial: Trial, settings: Configuration, *, by: Any) -> bool:
     """What was not tried is withdrawn; what was tried stays. False if somebody decided first."""
     with transaction.atomic():
-        if not trials.discard_rest(trial, by=_name(by), now=timezone.now()):
+        if not trials.discard_rest(trial, by=activity.name_of(by), now=timezone.now()):
             return False
         activity.record(by, f"Discarded the rest of {trial.upload.file_name} after a trial", f"U-{trial.upload_id}")
     faults.reach("trial: rest discarded")
@@ -70,7 +70,3 @@ def _withdraw_rest(trial: Trial, settings: Configuration, most: timedelta) -> No
 
 def _rest(trial: Trial) -> DocumentQuerySet:
     return Document.objects.waiting().filter(upload=trial.upload_id, trialdocument__isnull=True)
-
-
-def _name(by: Any) -> str:
-    return str(by.get_username() if hasattr(by, "get_username") else by)

@@ -22,9 +22,9 @@ from labeling.judge import Judge, storable_line
 from labeling.messages import prompts
 from labeling.messages.answers import loads
 from labeling.messages.rules import SPEND_LIMIT_CODES
-from labeling.models import Account, DocumentText, LabelingTask, LabelingTaskVersion, ModelPrice
+from labeling.models import Account, DocumentText, LabelingTask, LabelingTaskVersion
 from labeling.money import limits
-from labeling.money.pricing import PriceTable
+from labeling.money.terms import prices_of
 from labeling.money.worst_case import WorstCase
 from labeling.pipeline.accounts import account_in_use
 from labeling.states import FailureReason, Lane, Outcome
@@ -209,7 +209,7 @@ def _must_wait(calls: list[_Call]) -> bool:
 
 
 def _judge(version: LabelingTaskVersion, settings: Configuration) -> Judge:
-    prices = PriceTable(row.price for row in ModelPrice.objects.filter(model=version.model))
+    prices = prices_of([version.model])
     return Judge(version.spec, prices, _today(settings), Lane.URGENT)
 
 

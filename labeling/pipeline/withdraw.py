@@ -111,7 +111,7 @@ def outlook(upload: Upload) -> Outlook:
 def withdraw_upload(upload: Upload, settings: Configuration, *, by: Any, cancel_alone: bool = False) -> bool:
     """False if it was withdrawn, or is not whole, meanwhile. Batches that carry nothing else are canceled if wished."""
     with transaction.atomic():
-        if not withdrawing.withdraw_upload(upload, by=_name(by)):
+        if not withdrawing.withdraw_upload(upload, by=activity.name_of(by)):
             return False
         activity.record(by, f"Withdrew {upload.file_name}", f"U-{upload.pk}")
         alone = outlook(upload).cancelable if cancel_alone else []
@@ -163,7 +163,3 @@ def _follow(upload_id: int, settings: Configuration, most: timedelta) -> None:
     end = timezone.now() + most
     while withdrawing.sweep(upload_id, zone=settings.time_zone) and timezone.now() < end:
         pass
-
-
-def _name(by: Any) -> str:
-    return str(by.get_username() if hasattr(by, "get_username") else by)
