@@ -17,7 +17,7 @@ from labeling.money.pricing import NOTHING, PriceTable, Usage
 from labeling.states import FailureReason, Lane, Outcome, ResultType
 from labeling.transitions.results import Reading
 
-_OUTCOMES = {
+_OUTCOMES: dict[str, Outcome] = {
     ResultType.SUCCEEDED: Outcome.SUCCEEDED,
     ResultType.ERRORED: Outcome.ERRORED,
     ResultType.CANCELED: Outcome.CANCELED,
@@ -84,7 +84,7 @@ class Judge:
         request_id: str = "",
     ) -> Reading:
         """An unknown result type may have been charged, so its price is unknown; all others are free."""
-        outcome = _OUTCOMES.get(result_type, Outcome.ERRORED)  # type: ignore[call-overload]
+        outcome = _OUTCOMES.get(result_type, Outcome.ERRORED)
         known = result_type in _OUTCOMES and result_type != ResultType.SUCCEEDED
         failure = rule.failure or FailureReason.UNKNOWN_OUTCOME
         return Reading(

@@ -145,7 +145,7 @@ def test_stages_do_not_import_each_other(stage: str) -> None:
 
 
 def test_every_stage_is_checked() -> None:
-    helpers = {"accounts", "conductor", "define", "drafts", "pausing", "whose", "wishes", "withdraw"}
+    helpers = {"accounts", "conductor", "define", "drafts", "mirror", "pausing", "whose", "wishes", "withdraw"}
     found = {module.rpartition(".")[2] for module, _ in modules("labeling.pipeline")} - {"pipeline"}
     assert found == set(STAGES) | helpers
 

@@ -40,7 +40,7 @@ def request_cancel(batch: Batch, *, by: Any, withdraw: bool) -> bool:
 
 def ask_for_cancels() -> int:
     """Ask the API for every wished cancel; an error is noted and the next tick asks again."""
-    from labeling import batch_api
+    from labeling import batch_api  # pages wish for cancels, and the web process does not load the SDK
 
     asked = 0
     wished = Batch.objects.filter(state=BatchState.IN_PROGRESS, cancel_requested_at__isnull=False)

@@ -22,6 +22,7 @@ from labeling.messages import custom_ids
 from labeling.models import Account, Batch, Candidate
 from labeling.pipeline import whose
 from labeling.pipeline.accounts import account_of_key
+from labeling.pipeline.mirror import mirrored
 from labeling.states import BatchState, Lane, ProcessingStatus, Verdict
 from labeling.transitions import batches, requests
 
@@ -188,16 +189,9 @@ def _adopt(batch: Batch, mirror: MessageBatch) -> bool:
         why=f"a result line of {mirror.id} carries our token",
         message_batch_id=mirror.id,
         lease_until=None,  # the dead sender's: it would keep the results waiting
-        processing_status=mirror.processing_status,
-        created_at=mirror.created_at,
-        expires_at=mirror.expires_at,
         ended_at=mirror.ended_at or mirror.expires_at,
-        processing=mirror.counts.processing,
-        succeeded=mirror.counts.succeeded,
-        errored=mirror.counts.errored,
-        canceled=mirror.counts.canceled,
-        expired=mirror.counts.expired,
         note="",
+        **mirrored(mirror),
     )
 
 

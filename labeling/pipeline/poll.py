@@ -13,14 +13,12 @@ from labeling.batch_api import ApiError, MessageBatch
 from labeling.configuration import Configuration
 from labeling.models import Account, Batch
 from labeling.pipeline.accounts import account_of_key
+from labeling.pipeline.mirror import mirrored
 from labeling.states import BatchState, Lane, ProcessingStatus
 from labeling.transitions import batches
 
 NEVER_SEEN_FOR = timedelta(minutes=15)
 """How long the API may not know an id that a person adopted: it was seen to answer 404 for living batches."""
-
-LONGEST_STATUS = 12
-"""Characters of the API's word that the row has room for; a word that is not known yet may be longer."""
 
 
 def poll_due(settings: Configuration, now: datetime) -> int:
@@ -70,18 +68,7 @@ def poll(batch: Batch, now: datetime) -> None:
         return
     faults.reach("poll: answered")
     # An answer that was under way while the batch moved on is older than what the row says.
-    told = Batch.objects.filter(pk=batch.pk, state=batch.state).update(
-        polled_at=now,
-        note="",
-        processing_status=mirror.processing_status[:LONGEST_STATUS],
-        created_at=mirror.created_at,
-        expires_at=mirror.expires_at,
-        processing=mirror.counts.processing,
-        succeeded=mirror.counts.succeeded,
-        errored=mirror.counts.errored,
-        canceled=mirror.counts.canceled,
-        expired=mirror.counts.expired,
-    )
+    told = Batch.objects.filter(pk=batch.pk, state=batch.state).update(polled_at=now, note="", **mirrored(mirror))
     faults.reach("poll: mirrored")
     if told:
         _follow(batch, mirror, now)

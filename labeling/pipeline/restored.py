@@ -9,7 +9,7 @@ created, because a document may have gone again from one to the next. Every step
 import hashlib
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import islice
 
@@ -193,7 +193,6 @@ def _keep_what_nobody_knows(mirror: MessageBatch, found: list[tuple[FoundLine, b
 
 
 def _seen(mirror: MessageBatch, token: str) -> Seen:
-    counts = mirror.counts
     return Seen(
         message_batch_id=mirror.id,
         token=token,
@@ -201,13 +200,7 @@ def _seen(mirror: MessageBatch, token: str) -> Seen:
         created_at=mirror.created_at,
         expires_at=mirror.expires_at,
         ended_at=mirror.ended_at or mirror.expires_at,
-        counts={
-            "processing": counts.processing,
-            "succeeded": counts.succeeded,
-            "errored": counts.errored,
-            "canceled": counts.canceled,
-            "expired": counts.expired,
-        },
+        counts=asdict(mirror.counts),
     )
 
 

@@ -23,6 +23,7 @@ from labeling.messages import bodies, custom_ids
 from labeling.messages.rules import SPEND_LIMIT_CODES
 from labeling.models import Batch, Gate, Request
 from labeling.pipeline.accounts import account_in_use
+from labeling.pipeline.mirror import mirrored
 from labeling.states import BatchState, Lane
 from labeling.transitions import batches, gates, requests
 
@@ -32,8 +33,6 @@ FIRST_PAUSE = timedelta(seconds=60)
 LONGEST_PAUSE = timedelta(hours=1)
 _TASK_STATUSES = frozenset({400, 404, 413})
 SMALLEST_USD = Decimal("0.000000000001")
-LONGEST_STATUS = 12
-"""Characters of the API's word that the row has room for; a word that is not known yet may be longer."""
 
 
 def submit(batch: Batch, settings: Configuration) -> bool:
@@ -117,12 +116,9 @@ def _record_created(batch: Batch, created: batch_api.Created, settings: Configur
         account=account_in_use(created.workspace_id),
         message_batch_id=mirror.id,
         create_request_id=created.request_id,
-        processing_status=mirror.processing_status[:LONGEST_STATUS],
-        created_at=mirror.created_at,
-        expires_at=mirror.expires_at,
-        processing=mirror.counts.processing,
         next_poll_at=timezone.now() + timedelta(seconds=settings.poll_seconds),
         note="",
+        **mirrored(mirror),
     )
     if not recorded:
         # Frozen meanwhile, because the answer came after the deadline: whoever settles it is told the id.

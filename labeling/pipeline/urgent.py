@@ -147,7 +147,8 @@ def _book(
         by_version[call.claimed.version_id].append(call)
     booked = 0
     for version_id, group in by_version.items():
-        readings = _settle_faults(versions[version_id], group) + _read(versions[version_id], group, settings)
+        _settle_faults(versions[version_id], group)
+        readings = _read(versions[version_id], group, settings)
         booked += results.settle(readings, _booking(versions[version_id], account, settings), timezone.now())
     return booked
 
@@ -160,9 +161,7 @@ def _read(version: LabelingTaskVersion, calls: list[_Call], settings: Configurat
             line = storable_line(call.answer.raw)
             message = loads(call.answer.raw)
             readings.append(judge.message(call.claimed.document_id, message, line, call.answer.request_id))
-        elif (
-            call.error and call.error.fault in (Fault.PERMANENT, Fault.TOO_LARGE) and not _is_configuration(call.error)
-        ):
+        elif call.error and _is_of_the_document(call.error):
             error_type = call.error.error_type or "invalid_request_error"
             readings.append(
                 judge.error(call.claimed.document_id, error_type, call.error.message, call.error.request_id)
@@ -170,8 +169,8 @@ def _read(version: LabelingTaskVersion, calls: list[_Call], settings: Configurat
     return readings
 
 
-def _settle_faults(version: LabelingTaskVersion, calls: list[_Call]) -> list[Reading]:
-    """Calls without an answer: back to the queue, unclear, or a closed gate; they bring no reading."""
+def _settle_faults(version: LabelingTaskVersion, calls: list[_Call]) -> None:
+    """Calls without an answer: back to the queue, unclear, or a closed gate."""
     for call in calls:
         if not call.error:
             continue
@@ -187,7 +186,10 @@ def _settle_faults(version: LabelingTaskVersion, calls: list[_Call]) -> list[Rea
                 scope, by="urgent", kind="refusal", reason=f"A real-time call was refused: {call.error.message}"
             )
         faults.reach("urgent: fault settled")
-    return []
+
+
+def _is_of_the_document(error: ApiError) -> bool:
+    return error.fault in (Fault.PERMANENT, Fault.TOO_LARGE) and not _is_configuration(error)
 
 
 def _is_configuration(error: ApiError) -> bool:
