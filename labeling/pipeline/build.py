@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from decimal import Decimal
 from itertools import groupby
 
 from django.db import connection, transaction
@@ -16,6 +17,7 @@ from labeling.money import limits
 from labeling.querysets import DocumentQuerySet
 from labeling.states import BatchState, DocumentState, Lane, Way
 from labeling.transitions import batches, claims
+from labeling.transitions.claims import Cut
 
 Share = dict[int, int]
 """How many documents of which upload may leave now, by its id, the oldest upload first."""
@@ -131,16 +133,7 @@ def _build_one(
             token=custom_ids.new_token(),
             limit_date=limits.night_in_force(settings, now),
         )
-        cut = claims.claim_into_batch(
-            batch,
-            installation=installation(),
-            request_bytes=bodies.request_bytes(version.spec),
-            most=most,
-            most_bytes=settings.batch_bytes - bodies.ENVELOPE_BYTES,
-            worst=limits.worst_cases([version], Lane.BATCH)[version.pk],
-            most_usd=room_usd,
-            now=now,
-        )
+        cut = _claim(batch, most, room_usd, settings, now)
         if not cut.requests:
             transaction.set_rollback(True)
             return None
@@ -156,6 +149,21 @@ def _build_one(
     for upload_id, taken in cut.by_upload.items():
         share[upload_id] -= taken
     return batch
+
+
+def _claim(batch: Batch, most: Share, room_usd: Decimal | None, settings: Configuration, now: datetime) -> Cut:
+    """The documents of the batch, with the limits of one request body and of the money that the night has left."""
+    version = batch.version
+    return claims.claim_into_batch(
+        batch,
+        installation=installation(),
+        request_bytes=bodies.request_bytes(version.spec),
+        most=most,
+        most_bytes=settings.batch_bytes - bodies.ENVELOPE_BYTES,
+        worst=limits.worst_cases([version], Lane.BATCH)[version.pk],
+        most_usd=room_usd,
+        now=now,
+    )
 
 
 def _only_builder() -> bool:

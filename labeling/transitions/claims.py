@@ -41,6 +41,86 @@ class Cut:
         return sum(self.by_upload.values())
 
 
+_WORST = """
+    LEFT JOIN LATERAL (
+        SELECT s.request_usd + s.byte_usd * d.encoded_bytes AS usd
+        FROM unnest(%(step_versions)s::bigint[], %(step_above)s::bigint[],
+            %(step_request_usd)s::numeric[], %(step_byte_usd)s::numeric[])
+            AS s(version_id, above_bytes, request_usd, byte_usd)
+        WHERE s.version_id = d.version_id AND d.encoded_bytes > s.above_bytes
+        ORDER BY s.above_bytes DESC LIMIT 1
+    ) w ON TRUE
+"""
+"""The worst case of document d in USD; NULL where its price is unknown."""
+
+_FITS = "(%(room)s::numeric IS NULL OR w.usd <= %(room)s)"
+"""Alone it does not exceed the room of the money limit; one without a known price does."""
+
+_CLAIM_INTO_BATCH = f"""
+    WITH candidate AS (
+        SELECT d.* FROM unnest(%(uploads)s::bigint[], %(most)s::bigint[]) AS share(upload_id, most)
+        CROSS JOIN LATERAL (
+            SELECT d.id, d.upload_id, d.sha256, d.encoded_bytes, w.usd
+            FROM labeling_document d JOIN labeling_upload u ON u.id = d.upload_id {_WORST}
+            WHERE {MAY_LEAVE} AND {_FITS} AND d.version_id = %(version)s AND d.way = %(way)s
+                AND d.upload_id = share.upload_id
+                AND (%(due)s::timestamptz IS NULL OR {COUNTS_FROM} <= %(due)s)
+            ORDER BY d.id LIMIT share.most FOR UPDATE OF d SKIP LOCKED
+        ) d
+    ), sized AS (
+        SELECT id, upload_id, sha256,
+            sum(encoded_bytes + %(request_bytes)s) OVER (ORDER BY upload_id, id) AS total,
+            sum(usd) OVER (ORDER BY upload_id, id) AS usd,
+            row_number() OVER (ORDER BY upload_id, id) AS place
+        FROM candidate
+    ), chosen AS (
+        SELECT * FROM sized
+        WHERE (total <= %(most_bytes)s OR place = 1) AND (%(room)s::numeric IS NULL OR usd <= %(room)s)
+    ), moved AS (
+        UPDATE labeling_document d SET state = 'batched', attempts = attempts + 1, not_before = NULL
+        FROM chosen c WHERE d.id = c.id
+    ), requested AS (
+        INSERT INTO labeling_request (document_id, version_id, batch_id, lane, custom_id, created_at)
+        SELECT id, %(version)s, %(batch)s, 'batch',
+            %(prefix)s || id || '-' || left(encode(sha256, 'hex'), 8), %(now)s
+        FROM chosen ORDER BY place
+    )
+    SELECT upload_id, count(*), max(total), max(usd) FROM chosen GROUP BY upload_id
+"""
+
+_CLAIM_URGENT = f"""
+    WITH {OPEN_GATES}, candidate AS (
+        SELECT d.id, d.version_id, d.sha256, t.priority, w.usd
+        FROM labeling_document d
+        JOIN labeling_upload u ON u.id = d.upload_id
+        JOIN labeling_labelingtaskversion v ON v.id = d.version_id
+        JOIN labeling_labelingtask t ON t.id = v.task_id {_WORST}
+        WHERE {MAY_LEAVE} AND {_FITS} AND d.way = 'urgent' AND v.moves_to_id IS NULL
+            AND NOT EXISTS (
+                SELECT 1 FROM gates g WHERE g.closed_at IS NOT NULL AND (g.task_id IS NULL OR g.task_id = t.id)
+            )
+        ORDER BY t.priority DESC, d.id
+        LIMIT GREATEST(0, LEAST(%(most)s, %(concurrency)s - (
+            SELECT count(*) FROM labeling_request WHERE lane = 'urgent' AND outcome = 'open'
+        )))
+        FOR UPDATE OF d SKIP LOCKED
+    ), summed AS (
+        SELECT *, sum(usd) OVER (ORDER BY priority DESC, id) AS usd_so_far FROM candidate
+    ), chosen AS (
+        SELECT * FROM summed WHERE %(room)s::numeric IS NULL OR usd_so_far <= %(room)s
+    ), moved AS (
+        UPDATE labeling_document d SET state = 'batched', attempts = attempts + 1, not_before = NULL
+        FROM chosen c WHERE d.id = c.id
+    )
+    INSERT INTO labeling_request
+        (document_id, version_id, account_id, lane, custom_id, created_at, deadline, reserved_usd)
+    SELECT id, version_id, %(account)s, 'urgent',
+        %(prefix)s || id || '-' || left(encode(sha256, 'hex'), 8), %(now)s, %(deadline)s, usd
+    FROM chosen
+    RETURNING id, document_id, version_id, custom_id
+"""
+
+
 def claim_into_batch(
     batch: Batch,
     *,
@@ -58,47 +138,16 @@ def claim_into_batch(
     request takes beside its text. A night's batch takes what was queued before the night was due. Under a money
     limit it is cut where the worst cases exceed `most_usd`, and nothing of an unknown price goes in.
     """
-    due = batch.night.due_at if batch.night else None
     with connection.cursor() as cursor:
         cursor.execute(
-            f"""
-            WITH candidate AS (
-                SELECT d.* FROM unnest(%(uploads)s::bigint[], %(most)s::bigint[]) AS share(upload_id, most)
-                CROSS JOIN LATERAL (
-                    SELECT d.id, d.upload_id, d.sha256, d.encoded_bytes, w.usd
-                    FROM labeling_document d JOIN labeling_upload u ON u.id = d.upload_id {WORST}
-                    WHERE {MAY_LEAVE} AND {FITS} AND d.version_id = %(version)s AND d.way = %(way)s
-                        AND d.upload_id = share.upload_id
-                        {f"AND {COUNTS_FROM} <= %(due)s" if due else ""}
-                    ORDER BY d.id LIMIT share.most FOR UPDATE OF d SKIP LOCKED
-                ) d
-            ), sized AS (
-                SELECT id, upload_id, sha256,
-                    sum(encoded_bytes + %(request_bytes)s) OVER (ORDER BY upload_id, id) AS total,
-                    sum(usd) OVER (ORDER BY upload_id, id) AS usd,
-                    row_number() OVER (ORDER BY upload_id, id) AS place
-                FROM candidate
-            ), chosen AS (
-                SELECT * FROM sized
-                WHERE (total <= %(most_bytes)s OR place = 1) AND (%(room)s::numeric IS NULL OR usd <= %(room)s)
-            ), moved AS (
-                UPDATE labeling_document d SET state = 'batched', attempts = attempts + 1, not_before = NULL
-                FROM chosen c WHERE d.id = c.id
-            ), requested AS (
-                INSERT INTO labeling_request (document_id, version_id, batch_id, lane, custom_id, created_at)
-                SELECT id, %(version)s, %(batch)s, 'batch',
-                    %(prefix)s || id || '-' || left(encode(sha256, 'hex'), 8), %(now)s
-                FROM chosen ORDER BY place
-            )
-            SELECT upload_id, count(*), max(total), max(usd) FROM chosen GROUP BY upload_id
-            """,
+            _CLAIM_INTO_BATCH,
             {
                 **_worst({batch.version_id: worst}, most_usd),
                 "version": batch.version_id,
                 "batch": batch.pk,
                 "way": batch.way,
                 "now": now,
-                "due": due,
+                "due": batch.night.due_at if batch.night else None,
                 "uploads": list(most),
                 "most": list(most.values()),
                 "most_bytes": most_bytes,
@@ -136,37 +185,7 @@ def claim_urgent(
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('nightshift urgent claim', 0))")
         room = room_usd()
         cursor.execute(
-            f"""
-            WITH {OPEN_GATES}, candidate AS (
-                SELECT d.id, d.version_id, d.sha256, t.priority, w.usd
-                FROM labeling_document d
-                JOIN labeling_upload u ON u.id = d.upload_id
-                JOIN labeling_labelingtaskversion v ON v.id = d.version_id
-                JOIN labeling_labelingtask t ON t.id = v.task_id {WORST}
-                WHERE {MAY_LEAVE} AND {FITS} AND d.way = 'urgent' AND v.moves_to_id IS NULL
-                    AND NOT EXISTS (
-                        SELECT 1 FROM gates g WHERE g.closed_at IS NOT NULL AND (g.task_id IS NULL OR g.task_id = t.id)
-                    )
-                ORDER BY t.priority DESC, d.id
-                LIMIT GREATEST(0, LEAST(%(most)s, %(concurrency)s - (
-                    SELECT count(*) FROM labeling_request WHERE lane = 'urgent' AND outcome = 'open'
-                )))
-                FOR UPDATE OF d SKIP LOCKED
-            ), summed AS (
-                SELECT *, sum(usd) OVER (ORDER BY priority DESC, id) AS usd_so_far FROM candidate
-            ), chosen AS (
-                SELECT * FROM summed WHERE %(room)s::numeric IS NULL OR usd_so_far <= %(room)s
-            ), moved AS (
-                UPDATE labeling_document d SET state = 'batched', attempts = attempts + 1, not_before = NULL
-                FROM chosen c WHERE d.id = c.id
-            )
-            INSERT INTO labeling_request
-                (document_id, version_id, account_id, lane, custom_id, created_at, deadline, reserved_usd)
-            SELECT id, version_id, %(account)s, 'urgent',
-                %(prefix)s || id || '-' || left(encode(sha256, 'hex'), 8), %(now)s, %(deadline)s, usd
-            FROM chosen
-            RETURNING id, document_id, version_id, custom_id
-            """,
+            _CLAIM_URGENT,
             {
                 **_worst(worst, room),
                 "account": account_id,
@@ -183,25 +202,8 @@ def claim_urgent(
     return claimed
 
 
-WORST = """
-    LEFT JOIN LATERAL (
-        SELECT s.request_usd + s.byte_usd * d.encoded_bytes AS usd
-        FROM unnest(%(step_versions)s::bigint[], %(step_above)s::bigint[],
-            %(step_request_usd)s::numeric[], %(step_byte_usd)s::numeric[])
-            AS s(version_id, above_bytes, request_usd, byte_usd)
-        WHERE s.version_id = d.version_id AND d.encoded_bytes > s.above_bytes
-        ORDER BY s.above_bytes DESC LIMIT 1
-    ) w ON TRUE
-"""
-"""The worst case of document d in USD; NULL where its price is unknown."""
-
-
-FITS = "(%(room)s::numeric IS NULL OR w.usd <= %(room)s)"
-"""Alone it does not exceed the room of the money limit; one without a known price does."""
-
-
 def _worst(cases: Mapping[int, WorstCase | None], room: Decimal | None) -> dict[str, Any]:
-    """The parameters of WORST and FITS."""
+    """The parameters of _WORST and _FITS."""
     steps = [(version_id, step) for version_id, case in cases.items() if case for step in case.steps]
     return {
         "step_versions": [version_id for version_id, _ in steps],

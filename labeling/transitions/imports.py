@@ -97,21 +97,8 @@ def store_rows(upload: Upload, rows: Sequence[Incoming], refused: Sequence[Refus
         # Its documents may have moved to another version meanwhile; the rest follows them.
         upload.refresh_from_db(fields=["version"])
         ids = _reserve_ids(len(rows))
-        cursor.execute(_CREATE_INCOMING)
-        cursor.execute("DELETE FROM incoming")
-        with cursor.copy("COPY incoming (id, row_number, sha256, encoded_bytes) FROM STDIN") as copy:
-            for document_id, row in zip(ids, rows, strict=True):
-                copy.write_row((document_id, row.number, row.sha256, row.encoded_bytes))
-        with cursor.copy(
-            "COPY labeling_documenttext (document_id, external_id, text, gold_label, metadata) FROM STDIN"
-        ) as copy:
-            for document_id, row in zip(ids, rows, strict=True):
-                copy.write_row((document_id, row.external_id, row.text, row.gold_label, row.metadata))
-        with cursor.copy(
-            "COPY labeling_refusedrow (upload_id, row_number, line_number, reason, sentence, raw) FROM STDIN"
-        ) as copy:
-            for row_ in refused:
-                copy.write_row((upload.pk, row_.number, row_.line_number, row_.reason.value, row_.sentence, row_.raw))
+        _copy_rows(cursor, ids, rows)
+        _copy_refused(cursor, upload, refused)
         place: dict[str, Any] = {"upload": upload.pk, "version": upload.version_id, "way": upload.way}
         cursor.execute(_LEADERS, place)
         copies = len(rows) - cursor.rowcount
@@ -129,6 +116,26 @@ def store_rows(upload: Upload, rows: Sequence[Incoming], refused: Sequence[Refus
         if not cursor.rowcount:
             raise ImportTaken(f"upload {upload.pk} moved on")
     upload.rows += len(rows) + len(refused)
+
+
+def _copy_rows(cursor: Any, ids: Sequence[int], rows: Sequence[Incoming]) -> None:
+    """Texts go straight into their table; what decides about leaders and copies goes into one that is soon empty."""
+    cursor.execute(_CREATE_INCOMING)
+    cursor.execute("DELETE FROM incoming")
+    with cursor.copy("COPY incoming (id, row_number, sha256, encoded_bytes) FROM STDIN") as copy:
+        for document_id, row in zip(ids, rows, strict=True):
+            copy.write_row((document_id, row.number, row.sha256, row.encoded_bytes))
+    into_texts = "COPY labeling_documenttext (document_id, external_id, text, gold_label, metadata) FROM STDIN"
+    with cursor.copy(into_texts) as copy:
+        for document_id, row in zip(ids, rows, strict=True):
+            copy.write_row((document_id, row.external_id, row.text, row.gold_label, row.metadata))
+
+
+def _copy_refused(cursor: Any, upload: Upload, refused: Sequence[RefusedRow]) -> None:
+    columns = "upload_id, row_number, line_number, reason, sentence, raw"
+    with cursor.copy(f"COPY labeling_refusedrow ({columns}) FROM STDIN") as copy:
+        for row in refused:
+            copy.write_row((upload.pk, row.number, row.line_number, row.reason.value, row.sentence, row.raw))
 
 
 def _json(metadata: dict[str, JsonValue]) -> str:

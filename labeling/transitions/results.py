@@ -4,7 +4,7 @@ The open Request is the guard: what is settled already is left as it is, so a ch
 twice, by two processes, or again after a crash, and every answer is booked once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -203,20 +203,13 @@ def settle(readings: Sequence[Reading], booking: Booking, now: datetime) -> int:
     }
     with transaction.atomic(), connection.cursor() as cursor:
         lock_erasing_shared()
-        cursor.execute(_CREATE_READING)
-        cursor.execute("DELETE FROM reading")
-        with cursor.copy(f"COPY reading ({_COLUMNS}) FROM STDIN") as copy:
-            for reading in readings:
-                copy.write_row(reading.columns())
+        _copy_readings(cursor, readings)
         cursor.execute(_SETTLE, parameters)
         rows = cursor.fetchall()
         settled = {document_id: request_id for request_id, document_id, *_ in rows}
         erased = {document_id for _, document_id, _, is_erased in rows if is_erased}
-        # Raw lines take the short way into their table: most of the bytes of a chunk are theirs.
-        with cursor.copy("COPY labeling_resultline (request_id, line) FROM STDIN") as copy:
-            for reading in readings:
-                if reading.document_id in settled and reading.document_id not in erased:
-                    copy.write_row((settled[reading.document_id], reading.line))
+        kept = settled.keys() - erased
+        _copy_lines(cursor, (r for r in readings if r.document_id in kept), settled)
         if booking.batch_id is not None and len(settled) < len(readings):
             _keep_aside([r for r in readings if r.document_id not in settled], booking.batch_id)
         follow_leaders(list(settled))
@@ -225,6 +218,21 @@ def settle(readings: Sequence[Reading], booking: Booking, now: datetime) -> int:
         faults.reach("results: settled")
     faults.reach("results: committed")
     return len(settled)
+
+
+def _copy_readings(cursor: Any, readings: Sequence[Reading]) -> None:
+    cursor.execute(_CREATE_READING)
+    cursor.execute("DELETE FROM reading")
+    with cursor.copy(f"COPY reading ({_COLUMNS}) FROM STDIN") as copy:
+        for reading in readings:
+            copy.write_row(reading.columns())
+
+
+def _copy_lines(cursor: Any, readings: Iterable[Reading], request_ids: Mapping[int, int]) -> None:
+    """Raw lines take the short way into their table: most of the bytes of a chunk are theirs."""
+    with cursor.copy("COPY labeling_resultline (request_id, line) FROM STDIN") as copy:
+        for reading in readings:
+            copy.write_row((request_ids[reading.document_id], reading.line))
 
 
 def _keep_aside(readings: Sequence[Reading], batch_id: int) -> None:

@@ -215,18 +215,23 @@ def _batch_page(request: WebRequest, pk: int) -> LivePage:
         and request.user.has_perm(OPERATE),
         "all_outcomes": sum(seen.outcomes.values()),
     }
-    comparing = found.proof == Proof.DUE
-    every = {
-        BatchState.ENDED: FAST,
-        BatchState.INGESTED: FAST if comparing else None,
-        BatchState.REJECTED: None,
-        BatchState.ABSENT: None,
-    }.get(BatchState(found.state), ACTIVE)
     return LivePage(
         "batches/detail.html",
         reverse("batch_live", args=[pk]),
-        every,
+        _looks_again_after(found),
         context,
         phase=f"{found.state} {found.proof}",
         has_acts=True,
     )
+
+
+def _looks_again_after(batch: Batch) -> int | None:
+    """Seconds until the page asks again; None for a batch that nothing moves any more."""
+    match BatchState(batch.state):
+        case BatchState.REJECTED | BatchState.ABSENT:
+            return None
+        case BatchState.INGESTED:
+            return FAST if batch.proof == Proof.DUE else None
+        case BatchState.ENDED:
+            return FAST
+    return ACTIVE
