@@ -21,8 +21,8 @@ run: $(VENV)/installed ## install, start everything and print the address; Ctrl-
 demo: $(VENV)/installed ## label the shipped example in an installation of its own, without a browser
 	@exec $(PYTHON) -m batchsite.demo
 
-test: $(VENV)/installed-dev chromium ## run all tests; make test ARGS="-k night" runs some
-	@exec $(PYTHON) -m pytest -q $(ARGS)
+test: $(VENV)/installed-dev chromium ## run all tests in two processes; make test ARGS="-k night" runs some, ARGS="-n 0" in one
+	@exec $(PYTHON) -m pytest -q -n 2 --dist worksteal $(ARGS)
 
 test-faults: $(VENV)/installed-dev ## kill real processes at every boundary, lose every answer; takes a quarter of an hour
 	@exec $(PYTHON) -m pytest -q -m faults tests/faults $(ARGS)

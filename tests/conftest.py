@@ -26,13 +26,23 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "batchsite.settings"
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"  # playwright's loop runs in the thread of the test
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """What a test changes in the settings: nothing that the product's behavior depends on."""
     from django.conf import settings
 
+    assert Path(settings.NIGHTSHIFT_HOME) == HOME, "the settings were read before this file"
     settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.STATIC_ROOT.mkdir(exist_ok=True)
+    if config.getoption("numprocesses", None):
+        # Processes that test side by side begin here. With this name in their environment pytest-django would read the
+        # settings before this file has given them a folder, and so a database and a spool, of their own.
+        del os.environ["DJANGO_SETTINGS_MODULE"]
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings_parallel_suffix() -> None:
+    """Processes that test side by side have a server each, and a name that ends otherwise were no sandbox's."""
 
 
 @atexit.register
