@@ -71,7 +71,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
             ],
-            "builtins": ["template_partials.templatetags.partials", "heroicons.templatetags.heroicons"],
+            "builtins": ["template_partials.templatetags.partials", "labeling.templatetags.icons"],
         },
     }
 ]

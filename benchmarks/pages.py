@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -106,54 +107,119 @@ def _once(client: Any, path: str) -> tuple[float, int]:
 
 
 def _paths(client: Any) -> list[str]:
-    """Every address that answers a plain GET with a page; downloads stream and are left out."""
+    """Every address that answers a plain GET with a page; commands are left out, and downloads, which stream."""
     found = []
     for path in [*_reversed(), *_searches()]:
         response = client.get(path)
         if response.status_code == 200 and not response.streaming and "html" in response["Content-Type"]:
             found.append(path)
-        elif response.status_code >= 500:
-            print(f"{path} answers {response.status_code}", file=sys.stderr)
+        elif response.status_code not in (200, 405):
+            raise SystemExit(f"{path} answers {response.status_code}: the house lacks what it names.")
     return found
 
 
 def _reversed() -> list[str]:
-    from django.urls import NoReverseMatch, URLPattern, get_resolver, reverse
+    """Each address with a row in the middle of the house for everything that it names."""
+    from django.urls import URLPattern, reverse
 
     from labeling.urls import urlpatterns
 
-    assert get_resolver()
     paths = []
     for pattern in urlpatterns:
-        if not isinstance(pattern, URLPattern) or not pattern.name or str(pattern.pattern).startswith(NOT_PAGES):
-            continue
-        try:
-            paths.append(reverse(pattern.name, kwargs=_sample(str(pattern.pattern), pattern.pattern.converters)))
-        except (NoReverseMatch, KeyError) as fault:
-            print(f"{pattern.pattern} is not measured: {fault}", file=sys.stderr)
+        if isinstance(pattern, URLPattern) and pattern.name and not str(pattern.pattern).startswith(NOT_PAGES):
+            room = str(pattern.pattern).removeprefix("live/").split("/")[0]
+            kwargs = {name: SAMPLES[name](room) for name in pattern.pattern.converters}
+            if "tries" in str(pattern.pattern):
+                kwargs["pk"] = _trial()
+            paths.append(reverse(pattern.name, kwargs=kwargs) + (f"?u={_upload()}" if pattern.name == "erase" else ""))
     return paths
 
 
-def _sample(route: str, parameters: Any) -> dict[str, Any]:
-    """A row in the middle of the house for each thing that an address can name."""
-    from labeling.models import Batch, Document, LabelingTask, Night, Upload
+def _batch() -> int:
+    from labeling.models import Batch
 
-    batch = Batch.objects.filter(state="ingested").order_by("-pk")[5]
-    upload = Upload.objects.filter(state="done").order_by("-pk")[2]
-    document = Document.objects.filter(upload=upload, state="labeled", leader=None).order_by("pk")[10]
-    task = LabelingTask.objects.order_by("pk")[0]
-    rooms = {"uploads": upload.pk, "batches": batch.pk, "documents": document.pk}
-    known = {
-        "pk": next((pk for name, pk in rooms.items() if name in route.split("/")), 1),
-        "slug": task.slug,
-        "date": Night.objects.order_by("-date")[1].date,
-        "night": Night.objects.order_by("-date")[1].date,
-        "number": 1,
-        "reason": "not_a_label",
-        "form": "csv",
-        "key": "none",
-    }
-    return {name: known[name] for name in parameters}
+    return Batch.objects.filter(state="ingested").order_by("-pk").values_list("pk", flat=True)[5]
+
+
+def _upload() -> int:
+    from labeling.models import Upload
+
+    return Upload.objects.filter(state="done", kind="file").order_by("-pk").values_list("pk", flat=True)[2]
+
+
+def _document() -> int:
+    from labeling.models import Document
+
+    rows = Document.objects.filter(upload=_upload(), state="labeled", leader=None)
+    return rows.order_by("pk").values_list("pk", flat=True)[10]
+
+
+def _doubt() -> int:
+    """A batch whose submission had no clear outcome."""
+    from labeling.models import Batch, LabelingTaskVersion
+    from tests.factories import make_batch
+
+    doubt = Batch.objects.doubtful().first() or make_batch(LabelingTaskVersion.objects.all()[0], state="unknown")
+    return doubt.pk
+
+
+def _trial() -> int:
+    """A document that a draft is tried on."""
+    from labeling.models import LabelingTask, Upload
+    from tests.factories import make_document, make_upload, make_version
+
+    trial = Upload.objects.filter(kind="trial").first()
+    if trial is None:
+        trial = make_upload(make_version(LabelingTask.objects.get(slug=_slug()), draft=True), kind="trial")
+        make_document(trial)
+    return trial.pk
+
+
+def _slug() -> str:
+    from labeling.models import LabelingTask
+
+    return LabelingTask.objects.order_by("pk").values_list("slug", flat=True)[0]
+
+
+def _night() -> Any:
+    from labeling.models import Night
+
+    return Night.objects.order_by("-date").values_list("date", flat=True)[1]
+
+
+def _selection() -> str:
+    from labeling.models import Document, Selection
+    from labeling.pipeline import bulk
+
+    ids = Document.objects.filter(upload=_upload()).values_list("pk", flat=True)
+    return (Selection.objects.first() or bulk.choose(ids, by="bench")).key
+
+
+def _digest() -> str:
+    """Of words whose tokens were counted."""
+    from django.utils import timezone
+
+    from labeling.models import TokenCount
+
+    now = timezone.now()
+    return TokenCount.objects.get_or_create(
+        digest="0" * 64, defaults={"asked_at": now, "counted_at": now, "tokens": 12}
+    )[0].digest
+
+
+_ROOMS = {"uploads": _upload, "batches": _batch, "documents": _document, "doubts": _doubt}
+
+SAMPLES: dict[str, Callable[[str], Any]] = {
+    "pk": lambda room: _ROOMS.get(room, lambda: 1)(),
+    "slug": lambda room: _slug(),
+    "day": lambda room: _night(),
+    "number": lambda room: 1,
+    "reason": lambda room: "not_a_label",
+    "form": lambda room: "csv",
+    "key": lambda room: f"decision--{_slug()}--not_a_label" if room == "needs" else _selection(),
+    "digest": lambda room: _digest(),
+}
+"""What an address can name, by the word that it has for it."""
 
 
 def _searches() -> list[str]:

@@ -32,6 +32,7 @@ STORY = (
             "Alarm",
             "Notice",
             "DocumentTally",
+            "FailureTally",
             "RequestTally",
         ),
     ),

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from django.db.models import Exists, OuterRef, QuerySet, Sum
+from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
 
 from labeling.models import Canary, DocumentTally, ListedModel, RequestTally
 from labeling.states import CanaryState, DocumentState, Outcome
@@ -69,6 +69,8 @@ def proved_canaries(now: datetime) -> QuerySet[Canary]:
 
 def unproved_versions(now: datetime) -> set[int]:
     """Ids of versions of which nothing may be built before their canary has come back."""
-    proved = proved_canaries(now)
-    under_way = Canary.objects.filter(state=CanaryState.SENT).values_list("version_id", flat=True)
-    return (versions_with_many() | set(under_way)) - set(proved.values_list("version_id", flat=True))
+    telling = Canary.objects.filter(Q(state=CanaryState.SENT) | Q(pk__in=proved_canaries(now).values("pk")))
+    canaries = set(telling.values_list("version_id", "state"))
+    under_way = {version_id for version_id, state in canaries if state == CanaryState.SENT}
+    proved = {version_id for version_id, state in canaries if state == CanaryState.PROVED}
+    return (versions_with_many() | under_way) - proved

@@ -41,6 +41,19 @@ _FIGURES = """
         ) t USING (upload_id, state, way)
             WHERE COALESCE(d.n, 0) <> COALESCE(t.n, 0) OR COALESCE(d.leaders, 0) <> COALESCE(t.leaders, 0)
                 OR COALESCE(d.leader_bytes, 0) <> COALESCE(t.leader_bytes, 0)) AS drifted_document_counts,
+        (SELECT count(*) FROM (
+            SELECT d.version_id, d.failure_reason, count(*) AS n,
+                count(*) FILTER (WHERE d.leader_id IS NULL) AS leaders,
+                COALESCE(sum(d.encoded_bytes) FILTER (WHERE d.leader_id IS NULL), 0) AS leader_bytes
+            FROM labeling_document d JOIN labeling_upload u ON u.id = d.upload_id AND u.kind = 'file'
+            WHERE d.state = 'failed' AND d.closed_at IS NULL GROUP BY 1, 2
+        ) d FULL JOIN (
+            SELECT version_id, failure_reason, sum(documents) AS n, sum(leaders) AS leaders,
+                sum(leader_bytes) AS leader_bytes
+            FROM labeling_failuretally GROUP BY 1, 2
+        ) t USING (version_id, failure_reason)
+            WHERE COALESCE(d.n, 0) <> COALESCE(t.n, 0) OR COALESCE(d.leaders, 0) <> COALESCE(t.leaders, 0)
+                OR COALESCE(d.leader_bytes, 0) <> COALESCE(t.leader_bytes, 0)) AS drifted_failure_counts,
         (SELECT COALESCE(sum(n), 0) FROM requests WHERE outcome = 'open') AS open_requests,
         (SELECT count(*) FROM labeling_document c JOIN labeling_document l ON l.id = c.leader_id
             WHERE c.state = 'batched') AS sent_copies,
@@ -100,6 +113,7 @@ def identities() -> list[Identity]:
         ("accepted = queued + batched + labeled + failed + withdrawn", f["accepted"], documents),
         ("uploads that do not balance = 0", f["unbalanced_uploads"], 0),
         ("counted documents that differ from the rows = 0", f["drifted_document_counts"], 0),
+        ("counted failures that differ from the rows = 0", f["drifted_failure_counts"], 0),
         ("batched documents = open requests", f["batched"], f["open_requests"]),
         ("copies that were sent = 0", f["sent_copies"], 0),
         ("batches whose requests do not sum = 0", f["unbalanced_batches"], 0),

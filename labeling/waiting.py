@@ -65,6 +65,10 @@ def of_uploads(settings: Configuration, upload_ids: Collection[int]) -> dict[int
     return {upload_id: _summed(groups) for upload_id, groups in by_upload.items()}
 
 
+def of_task(settings: Configuration, task_id: int) -> list[Waiting]:
+    return _summed(_groups(settings, task_id=task_id))
+
+
 def of_tasks(settings: Configuration) -> dict[int, list[Waiting]]:
     """For each labeling task of which something waits, by its id."""
     by_task: dict[int, list[tuple[_Group, int]]] = defaultdict(list)
@@ -120,11 +124,15 @@ class _House:
     """Versions that a money limit keeps from leaving."""
 
 
-def _groups(settings: Configuration, upload_ids: Collection[int] | None = None) -> Iterable[tuple[_Group, int]]:
+def _groups(
+    settings: Configuration, upload_ids: Collection[int] | None = None, *, task_id: int | None = None
+) -> Iterable[tuple[_Group, int]]:
     """Waiting documents, grouped so that all of a group wait for the same reason."""
     tallies = DocumentTally.objects.filter(state=DocumentState.QUEUED)
     if upload_ids is not None:
         tallies = tallies.filter(upload__in=upload_ids)
+    if task_id is not None:
+        tallies = tallies.filter(version__task=task_id)
     keys = ("upload_id", "version_id", "version__task_id", "way")
     waiting = {
         tuple(row): int(n) for *row, n in tallies.order_by().values_list(*keys).annotate(n=Sum("documents")) if n
@@ -132,7 +140,8 @@ def _groups(settings: Configuration, upload_ids: Collection[int] | None = None) 
     if not waiting:
         return
     house = _house(settings, {upload_id for upload_id, *_ in waiting})
-    for key, unlike, n in _unlike(house, upload_ids=upload_ids):
+    everything = upload_ids is None and task_id is None
+    for key, unlike, n in _unlike(house, upload_ids=None if everything else house.uploads):
         # Rows and tallies are read one after the other; what moved in between is told by the next look.
         n = min(n, waiting.get(key, 0))
         if n:

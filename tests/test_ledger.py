@@ -75,6 +75,8 @@ TAMPERED = {
     "a batch says other money": "UPDATE labeling_batch SET paid_usd = 1 WHERE state = 'ingested'",
     "an upload says other rows": "UPDATE labeling_upload SET rows = rows + 1, accepted = accepted + 1",
     "a counter of documents drifted": "UPDATE labeling_documenttally SET documents = documents + 1",
+    "a counter of failures drifted": "UPDATE labeling_failuretally SET documents = documents + 1",
+    "counters of failures are gone": "DELETE FROM labeling_failuretally",
     "counters of documents are gone": "DELETE FROM labeling_documenttally",
     "a batch of a night lost a request": "UPDATE labeling_request SET batch_id = NULL, lane = 'urgent' "
     "WHERE id = (SELECT min(id) FROM labeling_request WHERE batch_id IS NOT NULL)",

@@ -13,6 +13,7 @@ from labeling.configuration import Configuration, fixed_by_environment, variable
 from labeling.models import (
     Activity,
     DocumentTally,
+    FailureTally,
     Gate,
     Heartbeat,
     LedgerCheck,
@@ -183,6 +184,12 @@ class DocumentTallyAdmin(LookAdmin):
     @admin.display(description="upload")
     def of_upload(self, tally: DocumentTally) -> SafeString:
         return link(Upload, tally.upload_id, f"U-{tally.upload_id}")
+
+
+@admin.register(FailureTally)
+class FailureTallyAdmin(LookAdmin):
+    list_display = ("id", "version", "failure_reason", "documents")
+    list_select_related = ("version__task",)
 
 
 @admin.register(RequestTally)

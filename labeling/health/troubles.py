@@ -3,12 +3,12 @@
 Only what a person can change is here; what time or a retry settles is not.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import Q
-from django.db.models.functions import Coalesce
 from django_q.models import Schedule
 
 from labeling import nights, store
@@ -61,13 +61,33 @@ class Trouble:
         return f"{self.kind}--{self.subject or 'house'}"
 
 
+@dataclass(frozen=True, slots=True)
+class _House:
+    """What several looks ask for, read once."""
+
+    settings: Configuration
+    now: datetime
+    workers: dict[str, Any]
+    open_batches: Sequence[Batch]
+
+    def in_state(self, *states: BatchState) -> list[Batch]:
+        return [batch for batch in self.open_batches if batch.state in states]
+
+
 def troubles(settings: Configuration, now: datetime) -> list[Trouble]:
     """Every trouble, the gravest kind first; a fixed number of queries."""
-    return [trouble for look in _LOOKS for trouble in look(settings, now)]
+    house = _House(settings, now, cluster(now), list(Batch.objects.open().only(*_OF_BATCHES)))
+    return [trouble for look in _LOOKS for trouble in look(house)]
 
 
-def _silent_workers(settings: Configuration, now: datetime) -> Iterator[Trouble]:
-    alive = cluster(now)
+_OF_BATCHES = (
+    *("state", "request_total", "note", "doubt_since"),
+    *("claimed_at", "created_at", "polled_at", "expires_at", "ended_at"),
+)
+
+
+def _silent_workers(house: _House) -> Iterator[Trouble]:
+    alive = house.workers
     silent = [queue for queue in QUEUES if not alive["queues"][queue]]
     if silent:
         last = f"{datetime.fromisoformat(alive['last_beat']):%d %b %H:%M} UTC" if alive["last_beat"] else "never"
@@ -77,11 +97,11 @@ def _silent_workers(settings: Configuration, now: datetime) -> Iterator[Trouble]
         )
 
 
-def _stopped_schedules(settings: Configuration, now: datetime) -> Iterator[Trouble]:
+def _stopped_schedules(house: _House) -> Iterator[Trouble]:
     """Only while workers beat: where nobody runs, schedules are not what is wrong."""
     ours = [spec["name"] for spec in SCHEDULES]
-    late = Schedule.objects.filter(name__in=ours, next_run__lt=now - SCHEDULE_LATE).order_by("next_run").first()
-    if late and any(cluster(now)["queues"].values()):
+    late = Schedule.objects.filter(name__in=ours, next_run__lt=house.now - SCHEDULE_LATE).order_by("next_run").first()
+    if late and any(house.workers["queues"].values()):
         yield Trouble(
             "stopped_schedules",
             f"The schedule {late.name!r} has not run since {late.next_run:%H:%M} UTC: a broken schedule stops all "
@@ -90,20 +110,20 @@ def _stopped_schedules(settings: Configuration, now: datetime) -> Iterator[Troub
         )
 
 
-def _unbalanced_book(settings: Configuration, now: datetime) -> Iterator[Trouble]:
+def _unbalanced_book(house: _House) -> Iterator[Trouble]:
     check = LedgerCheck.objects.first()
     if check and not check.holds:
         wrong = "; ".join(identity["name"] for identity in check.identities if not identity["holds"])
         yield Trouble("ledger", f"The book does not balance: {wrong}.", since=check.checked_at)
 
 
-def _low_disk(settings: Configuration, now: datetime) -> Iterator[Trouble]:
+def _low_disk(house: _House) -> Iterator[Trouble]:
     free = store.free_bytes()
-    if free < settings.min_free_bytes:
+    if free < house.settings.min_free_bytes:
         yield Trouble("disk", f"Only {free:,} bytes of disk are free: imports and results wait.")
 
 
-def _closed_gates(settings: Configuration, now: datetime) -> Iterator[Trouble]:
+def _closed_gates(house: _House) -> Iterator[Trouble]:
     for gate in Gate.objects.filter(closed_at__isnull=False).select_related("task"):
         yield Trouble(
             f"paused_by_{gate.kind}",
@@ -114,9 +134,9 @@ def _closed_gates(settings: Configuration, now: datetime) -> Iterator[Trouble]:
         )
 
 
-def _money(settings: Configuration, now: datetime) -> Iterator[Trouble]:
+def _money(house: _House) -> Iterator[Trouble]:
     """Only where something waits because of it: a limit that is not reached is no trouble."""
-    found = limits.over(settings, now) if limits.are_set(settings) else None
+    found = limits.over(house.settings, house.now) if limits.are_set(house.settings) else None
     if found and found.batch_versions:
         yield Trouble("limit", _over(found.batch_versions <= found.unpriced, found.night), "limit:night")
     if found and found.urgent_versions:
@@ -132,8 +152,8 @@ def _over(only_unpriced: bool, standing: Standing) -> str:
     return f"Documents wait for a money limit. {standing.sentence} An admin can release more."
 
 
-def _doubt(settings: Configuration, now: datetime) -> Iterator[Trouble]:
-    for batch in Batch.objects.doubtful():
+def _doubt(house: _House) -> Iterator[Trouble]:
+    for batch in house.in_state(BatchState.UNKNOWN):
         yield Trouble(
             "doubt",
             f"{batch} had no clear outcome and is frozen, and its {batch.request_total:,} documents wait.",
@@ -151,10 +171,10 @@ def _doubt(settings: Configuration, now: datetime) -> Iterator[Trouble]:
         )
 
 
-def _night_not_sent(settings: Configuration, now: datetime) -> Iterator[Trouble]:
+def _night_not_sent(house: _House) -> Iterator[Trouble]:
     """Documents that were due wait, and nobody built a batch of them: asked only while the night is not complete."""
-    date, due_at = nights.latest_due(now, settings.night, settings.zone)
-    if now < due_at + timedelta(minutes=settings.night_late_minutes):
+    date, due_at = nights.latest_due(house.now, house.settings.night, house.settings.zone)
+    if house.now < due_at + timedelta(minutes=house.settings.night_late_minutes):
         return
     if Night.objects.filter(Q(left_at__isnull=False) | Q(completed_at__isnull=False), date=date).exists():
         return
@@ -167,54 +187,59 @@ def _night_not_sent(settings: Configuration, now: datetime) -> Iterator[Trouble]
         )
 
 
-def _time(settings: Configuration, now: datetime) -> Iterator[Trouble]:
-    for batch in Batch.objects.at_the_api().filter(expires_at__lt=now + EXPIRY_NEAR):
-        yield Trouble(
-            "expiry_near",
-            f"{batch} runs out of time at {batch.expires_at:%H:%M} UTC; what is not processed by then goes again.",
-            str(batch),
-            batch.expires_at,
-        )
-    unasked = max(UNASKED_AFTER, timedelta(seconds=3 * settings.poll_seconds))
-    last_asked = Coalesce("polled_at", "created_at", "claimed_at")
-    for batch in Batch.objects.at_the_api().annotate(last_asked=last_asked).filter(last_asked__lt=now - unasked):
-        yield Trouble(
-            "not_polled",
-            f"The API has not been asked about {batch} for a while; it is frozen until it can be.",
-            str(batch),
-            batch.polled_at or batch.created_at,
-            batch.note,
-        )
-    for batch in Batch.objects.filter(state=BatchState.ENDED, ended_at__lt=now - UNFETCHED_AFTER):
-        yield Trouble(
-            "not_fetched", f"{batch} ended and its results are not stored yet.", str(batch), batch.ended_at, batch.note
-        )
-    not_stored = Q(state=BatchState.ENDED) | Q(state__in=(BatchState.IN_PROGRESS, BatchState.CANCELING))
-    for batch in Batch.objects.filter(not_stored, created_at__lt=now - RESULTS_KEPT + RESULTS_END_NEAR):
-        yield Trouble(
-            "results_end_near",
-            f"The results of {batch} are deleted 29 days after its creation.",
-            str(batch),
-            batch.created_at,
-        )
+def _time(house: _House) -> Iterator[Trouble]:
+    now = house.now
+    at_the_api = house.in_state(BatchState.IN_PROGRESS, BatchState.CANCELING)
+    ended = house.in_state(BatchState.ENDED)
+    for batch in at_the_api:
+        if batch.expires_at and batch.expires_at < now + EXPIRY_NEAR:
+            yield Trouble(
+                "expiry_near",
+                f"{batch} runs out of time at {batch.expires_at:%H:%M} UTC; what is not processed by then goes again.",
+                str(batch),
+                batch.expires_at,
+            )
+    unasked = max(UNASKED_AFTER, timedelta(seconds=3 * house.settings.poll_seconds))
+    for batch in at_the_api:
+        last_asked = batch.polled_at or batch.created_at or batch.claimed_at
+        if last_asked and last_asked < now - unasked:
+            yield Trouble(
+                "not_polled",
+                f"The API has not been asked about {batch} for a while; it is frozen until it can be.",
+                str(batch),
+                batch.polled_at or batch.created_at,
+                batch.note,
+            )
+    for batch in ended:
+        if batch.ended_at and batch.ended_at < now - UNFETCHED_AFTER:
+            sentence = f"{batch} ended and its results are not stored yet."
+            yield Trouble("not_fetched", sentence, str(batch), batch.ended_at, batch.note)
+    for batch in (*ended, *at_the_api):
+        if batch.created_at and batch.created_at < now - RESULTS_KEPT + RESULTS_END_NEAR:
+            yield Trouble(
+                "results_end_near",
+                f"The results of {batch} are deleted 29 days after its creation.",
+                str(batch),
+                batch.created_at,
+            )
 
 
-def _set_aside(settings: Configuration, now: datetime) -> Iterator[Trouble]:
+def _set_aside(house: _House) -> Iterator[Trouble]:
     for batch in Batch.objects.set_aside():
         since = batch.ended_at or batch.built_at
         yield Trouble("set_aside", f"{batch} stands still.", str(batch), since, batch.note)
 
 
-def _imports(settings: Configuration, now: datetime) -> Iterator[Trouble]:
+def _imports(house: _House) -> Iterator[Trouble]:
     for upload in Upload.objects.filter(state=UploadState.IMPORTING).exclude(error=""):
         name = f"U-{upload.pk}"
         yield Trouble("import", f"The import of {name} stands still.", name, quoted=upload.error)
 
 
-def _strangers(settings: Configuration, now: datetime) -> Iterator[Trouble]:
+def _strangers(house: _House) -> Iterator[Trouble]:
     for batch in Batch.objects.filter(pk__in=StrayLine.objects.exclude(why="no_document").values("batch").distinct()):
         yield Trouble("stray_lines", f"{batch} brought result lines that answer none of its requests.", str(batch))
-    for account in Account.objects.filter(foreign_seen_at__gt=now - FOREIGN_SHOWN_FOR):
+    for account in Account.objects.filter(foreign_seen_at__gt=house.now - FOREIGN_SHOWN_FOR):
         yield Trouble(
             "foreign_batches",
             f"Another program sends batches in the workspace of {account} (last: {account.foreign_batch_id}); "
@@ -223,7 +248,7 @@ def _strangers(settings: Configuration, now: datetime) -> Iterator[Trouble]:
         )
 
 
-_LOOKS: tuple[Callable[[Configuration, datetime], Iterator[Trouble]], ...] = (
+_LOOKS: tuple[Callable[[_House], Iterator[Trouble]], ...] = (
     _silent_workers,
     _stopped_schedules,
     _unbalanced_book,

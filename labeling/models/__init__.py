@@ -13,7 +13,7 @@ from .outgoing import Alarm, Notice
 from .people import OneTimePassword, SignInTries
 from .restorations import FoundBatch, Restoration
 from .selections import BulkAct, SelectedDocument, Selection
-from .tallies import AnswerTally, DocumentTally, RequestTally, SpendTally
+from .tallies import AnswerTally, DocumentTally, FailureTally, RequestTally, SpendTally
 from .tasks import Canary, LabelingTask, LabelingTaskVersion
 from .uploads import RefusedRow, Upload
 
@@ -32,6 +32,7 @@ __all__ = [
     "DocumentText",
     "DocumentWords",
     "Erasure",
+    "FailureTally",
     "FoundBatch",
     "Gate",
     "Heartbeat",

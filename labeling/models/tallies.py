@@ -29,6 +29,22 @@ class DocumentTally(models.Model):
         return f"{self.documents:+d} {self.state}"
 
 
+class FailureTally(models.Model):
+    """Open failures of imported files by their cause: what a person has to decide."""
+
+    version = models.ForeignKey("LabelingTaskVersion", on_delete=models.CASCADE, db_constraint=False, db_index=False)
+    failure_reason = models.CharField(max_length=20)
+    documents = models.BigIntegerField()
+    leaders = models.BigIntegerField(help_text="Those that are no copies: only they are paid for")
+    leader_bytes = models.BigIntegerField(help_text="Length of their texts as JSON strings")
+
+    class Meta:
+        verbose_name_plural = "failure tallies"
+
+    def __str__(self) -> str:
+        return f"{self.documents:+d} {self.failure_reason}"
+
+
 class RequestTally(models.Model):
     batch = models.ForeignKey("Batch", on_delete=models.CASCADE, null=True, db_constraint=False)
     lane = models.CharField(max_length=8, choices=Lane.choices())

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from django.db import connection
-from django.db.models import Count, Q, Sum
+from django.db.models import Sum
 
-from labeling.models import Document, LabelingTask, LabelingTaskVersion, Request, Result
+from labeling.models import Document, FailureTally, LabelingTask, LabelingTaskVersion, Request, Result
 from labeling.money.estimating import Estimate, Load
 from labeling.querysets import DocumentQuerySet
 from labeling.states import FailureReason
@@ -26,25 +26,6 @@ _NEWEST_OF_EACH = """
             AND d.closed_at IS NULL AND d.upload_id NOT IN (SELECT id FROM labeling_upload WHERE kind <> 'file')
         ORDER BY id DESC LIMIT %s
     ) newest
-"""
-
-_CAUSES = """
-    WITH RECURSIVE pair AS (
-        (SELECT version_id, failure_reason FROM labeling_document
-            WHERE state = 'failed' AND closed_at IS NULL
-                AND upload_id NOT IN (SELECT id FROM labeling_upload WHERE kind <> 'file')
-            ORDER BY version_id, failure_reason LIMIT 1)
-        UNION ALL
-        SELECT following.version_id, following.failure_reason FROM pair CROSS JOIN LATERAL (
-            SELECT version_id, failure_reason FROM labeling_document
-            WHERE state = 'failed' AND closed_at IS NULL
-                AND upload_id NOT IN (SELECT id FROM labeling_upload WHERE kind <> 'file')
-                AND (version_id, failure_reason) > (pair.version_id, pair.failure_reason)
-            ORDER BY version_id, failure_reason LIMIT 1
-        ) following
-    )
-    SELECT count(DISTINCT (v.task_id, pair.failure_reason))
-    FROM pair JOIN labeling_labelingtaskversion v ON v.id = pair.version_id
 """
 
 
@@ -104,16 +85,12 @@ class Example:
 
 
 def open_causes() -> list[Cause]:
-    """The most documents first; read out of an index that has the open failures only."""
+    """The most documents first; from the counters, so it reads no document."""
     groups = list(
-        Document.objects.need_a_person()
-        .order_by()
+        FailureTally.objects.order_by()
         .values_list("version_id", "failure_reason")
-        .annotate(
-            n=Count("id"),
-            to_pay=Count("id", filter=Q(leader=None)),
-            size=Sum("encoded_bytes", filter=Q(leader=None), default=0),
-        )
+        .annotate(n=Sum("documents"), to_pay=Sum("leaders"), size=Sum("leader_bytes"))
+        .filter(n__gt=0)
     )
     versions = LabelingTaskVersion.objects.select_related("task").in_bulk({pk for pk, *_ in groups}) if groups else {}
     found: dict[tuple[int, str], Cause] = {}
@@ -123,18 +100,11 @@ def open_causes() -> list[Cause]:
         found[task.pk, reason] = Cause(
             task,
             FailureReason(reason),
-            n + (other.documents if other else 0),
-            Load(to_pay, size) + (other.load if other else Load(0, 0)),
+            int(n) + (other.documents if other else 0),
+            Load(int(to_pay), int(size)) + (other.load if other else Load(0, 0)),
             [*(other.versions if other else ()), version_id],
         )
     return sorted(found.values(), key=lambda cause: (-cause.documents, cause.task.name, cause.reason))
-
-
-def count_causes() -> int:
-    """How many decisions are open, by hopping through the index from one cause to the next."""
-    with connection.cursor() as cursor:
-        cursor.execute(_CAUSES)
-        return int(cursor.fetchone()[0])
 
 
 def cause_of(task: LabelingTask, reason: FailureReason) -> Cause | None:
@@ -178,14 +148,19 @@ def examples_of(causes: Sequence[Cause]) -> dict[str, list[Example]]:
     return {key: [shown[document.pk] for document in of_cause] for key, of_cause in found.items()}
 
 
+_OF_REQUESTS = ("document_id", "outcome", "custom_id")
+_OF_RESULTS = ("error_type", "stop_reason", "answer")
+
+
 def examples(documents: Sequence[Document]) -> list[Example]:
     """With their texts and what came back last; a copy shows what came back for its leader."""
     texts = excerpts([document.pk for document in documents], EXCERPT)
     sent_ids = {document.leader_id or document.pk for document in documents}
     requests = {
-        request.document_id: request for request in Request.objects.filter(document__in=sent_ids).order_by("pk")
+        request.document_id: request
+        for request in Request.objects.filter(document__in=sent_ids).only(*_OF_REQUESTS).order_by("pk")
     }
-    results = Result.objects.in_bulk([request.pk for request in requests.values()])
+    results = Result.objects.only(*_OF_RESULTS).in_bulk([request.pk for request in requests.values()])
     found = []
     for document in documents:
         request = requests.get(document.leader_id or document.pk)

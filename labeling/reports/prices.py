@@ -36,7 +36,10 @@ class PriceBook:
 
 def price_book(version_ids: Iterable[int]) -> PriceBook:
     """Everything that estimates of these versions need, in a fixed number of queries."""
-    wanted = LabelingTaskVersion.objects.in_bulk(set(version_ids))
+    ids = set(version_ids)
+    if not ids:
+        return PriceBook({}, {})
+    wanted = LabelingTaskVersion.objects.in_bulk(ids)
     answered = _answered(wanted.values())
     earlier = _earlier(wanted.values(), answered)
     terms = terms_of([*wanted.values(), *earlier.values()])

@@ -33,7 +33,7 @@ def standing(task: LabelingTask, settings: Configuration) -> Standing:
     loads = list(sums.annotate(n=Sum("documents"), to_pay=Sum("leaders"), size=Sum("leader_bytes")))
     book = price_book({version_id for version_id, *_ in loads})
     return Standing(
-        waits=waiting.of_tasks(settings).get(task.pk, []),
+        waits=waiting.of_task(settings, task.pk),
         tonight=sum(int(n) for _, n, _, _ in loads),
         estimate=together(book.estimate(pk, Load(int(to_pay), int(size))) for pk, _, to_pay, size in loads),
         order=SendOrder.objects.pending().filter(task=task).first(),

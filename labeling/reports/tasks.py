@@ -1,17 +1,18 @@
 """Labeling tasks with what happened under them."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Count, Sum
 from django.utils import timezone
 
 from labeling import waiting
 from labeling.configuration import Configuration
 from labeling.messages import differences
-from labeling.models import DocumentTally, Gate, LabelingTask, LabelingTaskVersion, ModelPrice, SpendTally, Upload
+from labeling.models import DocumentTally, Gate, LabelingTask, LabelingTaskVersion, ModelPrice, SpendTally
 from labeling.money.estimating import Span
 from labeling.reports import gold
 from labeling.reports.trying import Score
@@ -77,7 +78,12 @@ def task_lines(settings: Configuration) -> list[TaskLine]:
         LabelingTask.objects.select_related("version_in_use", "gate").annotate(n=Count("versions")).order_by("name")
     )
     by_task: dict[int, dict[str, int]] = {}
-    sums = _without_trials().order_by().values_list("version__task_id", "state").annotate(n=Sum("documents"))
+    sums = (
+        DocumentTally.objects.exclude(upload__kind=UploadKind.TRIAL)
+        .order_by()
+        .values_list("version__task_id", "state")
+        .annotate(n=Sum("documents"))
+    )
     for task_id, state, n in sums:
         by_task.setdefault(task_id, {})[state] = int(n)
     drafts = {
@@ -99,7 +105,7 @@ def task_lines(settings: Configuration) -> list[TaskLine]:
 
 
 def task_view(task: LabelingTask) -> TaskView:
-    documents, tried = _documents(task), _documents(task, trials=True)
+    states, documents, tried = _counts(task)
     money: dict[int, Any] = {
         row["version_id"]: dict(row)
         for row in SpendTally.objects.filter(version__task=task)
@@ -128,12 +134,11 @@ def task_view(task: LabelingTask) -> TaskView:
                 differences.in_words(before.spec, version.spec) if before else "",
             )
         )
-    sums = dict(_without_trials(task).order_by().values_list("state").annotate(n=Sum("documents")))
     return TaskView(
         task=task,
-        states={state: int(sums.get(state, 0)) for state in DocumentState},
+        states={state: states[state] for state in DocumentState},
         versions=lines[:MOST_VERSIONS],
-        all_versions=task.versions.count(),
+        all_versions=len(versions) if len(versions) <= MOST_VERSIONS else task.versions.count(),
         waiting_on_old=waits.documents if waits else 0,
         is_moving=task.versions.filter(moves_to__isnull=False).exists(),
         move_price=waits.price_after if waits and waits.documents else None,
@@ -157,14 +162,18 @@ def price_in_effect(model: str) -> ModelPrice | None:
     return prices.order_by("-effective_from").first()
 
 
-def _documents(task: LabelingTask, *, trials: bool = False) -> dict[int, int]:
-    tallies = DocumentTally.objects.filter(version__task=task) if trials else _without_trials(task)
-    if trials:
-        tallies = tallies.filter(upload__in=Upload.objects.filter(kind=UploadKind.TRIAL).values("pk"))
-    return {pk: int(n) for pk, n in tallies.order_by().values_list("version_id").annotate(n=Sum("documents"))}
-
-
-def _without_trials(task: LabelingTask | None = None) -> QuerySet[DocumentTally]:
-    """What was only tried is there already under another version."""
-    tallies = DocumentTally.objects.filter(~Q(upload__in=Upload.objects.filter(kind=UploadKind.TRIAL).values("pk")))
-    return tallies.filter(version__task=task) if task else tallies
+def _counts(task: LabelingTask) -> tuple[Counter[str], Counter[int], Counter[int]]:
+    """Documents by state and by version, and by version those of trials, which are there already under another one."""
+    states: Counter[str] = Counter()
+    documents: Counter[int] = Counter()
+    tried: Counter[int] = Counter()
+    sums = DocumentTally.objects.filter(version__task=task).order_by()
+    for version_id, state, kind, n in sums.values_list("version_id", "state", "upload__kind").annotate(
+        n=Sum("documents")
+    ):
+        if kind == UploadKind.TRIAL:
+            tried[version_id] += int(n)
+        else:
+            documents[version_id] += int(n)
+            states[state] += int(n)
+    return states, documents, tried

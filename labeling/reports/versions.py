@@ -53,7 +53,7 @@ def what_waits(version: LabelingTaskVersion) -> WhatWaits:
         if n:
             documents[version_id] = documents.get(version_id, 0) + int(n)
             loads.setdefault(version_id, {})[Way(way)] = Load(int(to_pay), int(size))
-    prices = price_book([*documents, version.pk])
+    prices = price_book([*documents, version.pk] if documents else [])
     versions = LabelingTaskVersion.objects.filter(pk__in=documents).order_by("-number")
     return WhatWaits(
         [

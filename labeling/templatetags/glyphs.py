@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from django import template
 from django.utils import timezone
@@ -44,6 +45,7 @@ class Shown:
 
 
 @register.simple_tag
+@lru_cache(maxsize=256)
 def glyph(name: str, size: int = 14, label: str = "") -> SafeString:
     """One glyph; with a label it speaks for itself, without one it stands beside its word."""
     spoken = format_html('role="img" aria-label="{}"', label) if label else mark_safe('aria-hidden="true"')

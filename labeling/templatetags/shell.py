@@ -1,7 +1,7 @@
 """What stands around every page: the sidebar, the sandbox sign, the theme. Works on error pages too."""
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,6 +10,8 @@ from django.contrib.messages.storage.base import Message
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString, mark_safe
 
 from batchsite.api_address import api_address
 from batchsite.environment import EnvironmentFault
@@ -82,8 +84,16 @@ def zone_to_choose(context: template.Context) -> dict[str, Any] | None:
     if "time_zone" in settings_of(request).model_fields_set:
         return None
     told = request.COOKIES.get(ZONE_COOKIE, "")
-    names = zone_names()
-    return {"proposed": told if told in names else "", "names": names}
+    proposed = told if told in zone_names() else ""
+    return {"proposed": proposed, "options": _zone_options(proposed or "UTC")}
+
+
+@lru_cache(maxsize=8)
+def _zone_options(chosen: str) -> SafeString:
+    """Rendered once: there are hundreds, and they would stand in every page."""
+    return format_html_join(
+        "", "<option{}>{}</option>", ((mark_safe(" selected") if n == chosen else "", n) for n in zone_names())
+    )
 
 
 @register.simple_tag

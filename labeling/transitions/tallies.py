@@ -6,6 +6,7 @@ from labeling import faults
 
 _KEYS = {
     "labeling_documenttally": (("upload_id", "version_id", "state", "way"), ("documents", "leaders", "leader_bytes")),
+    "labeling_failuretally": (("version_id", "failure_reason"), ("documents", "leaders", "leader_bytes")),
     "labeling_requesttally": (("batch_id", "lane", "outcome"), ("requests",)),
     "labeling_answertally": (
         ("upload_id", "version_id"),
