@@ -250,6 +250,11 @@ class BulkKind(Word):
     AGAIN = "again", "They are labeled again."
     WITHDRAW = "withdraw", "They are not wanted any more."
     RESTORE = "restore", "They are wanted again, as they were."
+    RETRY = "retry", "Those that failed are sent again."
+    CLOSE = "close", "Those that failed are closed without a label."
+    REOPEN = "reopen", "Those that were closed are open again."
+    STOP = "stop", "Those that would go again by themselves wait for a decision."
+    WAY = "way", "Those that wait leave another way."
 
 
 class WaitingReason(Word):

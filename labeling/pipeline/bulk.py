@@ -21,11 +21,15 @@ from labeling.messages import custom_ids
 from labeling.models import BulkAct, Document, DocumentText, LabelingTaskVersion, SelectedDocument, Selection
 from labeling.querysets import DocumentQuerySet
 from labeling.states import BulkKind, Way
-from labeling.transitions import withdrawing
-from labeling.transitions.again import label_again
+from labeling.transitions import failures, withdrawing
+from labeling.transitions.again import label_again, queue_again
+from labeling.transitions.ways import change_way
 
 AT_ONCE = 500
 """So many documents are dealt with while the person waits; more go to a worker."""
+
+MANY = 2_000
+"""More documents than this of one decision are moved by a worker: sending so many again takes about half a second."""
 
 PIECE = 1_000
 MOST_PASTED = 20_000
@@ -115,6 +119,39 @@ def begin(
     return act
 
 
+def are_many(documents: DocumentQuerySet) -> bool:
+    """Whether nobody should wait until a decision about them is carried out; counts no further than it must."""
+    return documents.order_by().values("pk")[: MANY + 1].count() > MANY
+
+
+def decide(
+    documents: DocumentQuerySet,
+    kind: BulkKind,
+    *,
+    title: str,
+    subject: str,
+    user: Any,
+    way: Way | None = None,
+    version: LabelingTaskVersion | None = None,
+    reason: str = "",
+) -> BulkAct | None:
+    """A decision about many documents: they are noted now, and a worker moves them. None: it is under way already."""
+    by, title = user.get_username(), title[:400]
+    with only_one(f"decision {kind} {title}") as held, transaction.atomic():
+        if not held or BulkAct.objects.filter(kind=kind, finished_at=None, selection__title=title).exists():
+            return None
+        selection = Selection.objects.create(title=title, created_by=by)
+        sql, parameters = documents.order_by().values_list("pk").query.sql_with_params()
+        with connection.cursor() as cursor:
+            cursor.execute(_FREEZE.format(documents=sql), [selection.pk, *parameters])
+            _frozen(selection, cursor.rowcount)
+        act = BulkAct.objects.create(
+            selection=selection, kind=kind, way=way or "", version=version, reason=reason[:200], user=user, by=by
+        )
+        activity.record(user, f"{_in_words(act)}: {title}", subject)
+    return act
+
+
 def go_on(act: BulkAct, *, seconds: float = float("inf")) -> bool:
     """The pieces of an act from where it stands; True once it is done with all of them."""
     end = time.monotonic() + seconds
@@ -154,15 +191,37 @@ def _carry_out(act: BulkAct, documents: DocumentQuerySet) -> int:
             moved = withdrawing.withdraw(documents, zone=configuration.load().time_zone)
         case BulkKind.RESTORE:
             moved = withdrawing.restore(documents, zone=configuration.load().time_zone)
+        case BulkKind.RETRY:
+            return queue_again(documents, Way(act.way), version=act.version)
+        case BulkKind.CLOSE:
+            return failures.close(documents, act.reason, at=act.created_at)
+        case BulkKind.REOPEN:
+            return failures.reopen(documents, until=act.created_at)
+        case BulkKind.STOP:
+            return failures.stop(documents)
+        case BulkKind.WAY:
+            return change_way(documents, Way(act.way))
     return moved.at_once + moved.in_flight
 
 
 def _in_words(act: BulkAct) -> str:
     documents = f"{act.selection.documents:,} {'document' if act.selection.documents == 1 else 'documents'}"
-    if act.kind != BulkKind.AGAIN:
-        return f"{'Withdraws' if act.kind == BulkKind.WITHDRAW else 'Restores'} {documents}"
-    with_version = f" with {act.version}" if act.version else ""
-    return f"Labels {documents} again{with_version}, {Way(act.way).sentence.rstrip('.').lower()}"
+    how = f" with {act.version}" if act.version else ""
+    how += f", {Way(act.way).sentence.rstrip('.').lower()}" if act.way else ""
+    how += f" ({act.reason})" if act.reason else ""
+    return f"{_DOES[BulkKind(act.kind)].format(documents)}{how}"
+
+
+_DOES = {
+    BulkKind.AGAIN: "Labels {} again",
+    BulkKind.WITHDRAW: "Withdraws {}",
+    BulkKind.RESTORE: "Restores {}",
+    BulkKind.RETRY: "Sends {} again",
+    BulkKind.CLOSE: "Closes {} without a label",
+    BulkKind.REOPEN: "Opens {} again that had been closed",
+    BulkKind.STOP: "Stops {} from going again",
+    BulkKind.WAY: "Changes when {} leave",
+}
 
 
 def _note(selection: Selection, ids: set[int]) -> Selection:

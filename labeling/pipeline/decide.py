@@ -82,7 +82,7 @@ def close(documents: DocumentQuerySet, why: str, *, task: LabelingTask, reason: 
 def reopen(documents: DocumentQuerySet, closed_at: datetime, *, task: LabelingTask, reason: str, by: Any) -> int:
     """What was closed together is open again."""
     with transaction.atomic():
-        opened = failures.reopen(documents, closed_at)
+        opened = failures.reopen(documents, until=closed_at)
         if opened:
             sentence = f"Opened {_documents(opened)} again that had been closed ({reason})"
             activity.record(by, sentence, f"task:{task.slug}", before="closed", after="open")

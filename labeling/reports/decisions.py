@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db import connection
 from django.db.models import Count, Min, Q, Sum
 
-from labeling.models import Document, LabelingTask, LabelingTaskVersion, Taken
+from labeling.models import BulkAct, Document, LabelingTask, LabelingTaskVersion, Taken
 from labeling.money.estimating import Estimate, Load, Span, add_spans
 from labeling.states import FailureReason, Way
 
@@ -16,6 +16,7 @@ from .failures import Cause, Example, examples_of, open_causes, prices_of
 from .prices import price_book
 
 MOST_SHOWN = 60
+MOST_UNDER_WAY = 5
 NIGHTS = 14
 CLOSINGS = 30
 
@@ -74,6 +75,8 @@ class Decisions:
     rows: Sequence[Decision]
     more: int
     documents: int
+    under_way: Sequence[BulkAct]
+    """What a worker is still carrying out."""
 
     @property
     def count(self) -> int:
@@ -162,6 +165,7 @@ def decisions() -> Decisions:
         ],
         more=len(causes) - len(shown),
         documents=sum(cause.documents for cause in causes),
+        under_way=list(BulkAct.objects.filter(finished_at=None).select_related("selection")[:MOST_UNDER_WAY]),
     )
 
 

@@ -29,13 +29,16 @@ def stop(documents: DocumentQuerySet) -> int:
     return moved
 
 
-def close(documents: DocumentQuerySet, reason: str) -> int:
-    """A person decided not to send them again; they stay failed and leave the list of decisions."""
+def close(documents: DocumentQuerySet, reason: str, *, at: datetime | None = None) -> int:
+    """A person decided not to send them again; they stay failed and leave the list of decisions.
+
+    `at` is when: what is closed in several statements was closed in one act.
+    """
     failed = Document.objects.need_a_person().filter(pk__in=documents.values("pk"))
-    return failed.update(closed_at=timezone.now(), closed_reason=reason)
+    return failed.update(closed_at=at or timezone.now(), closed_reason=reason)
 
 
-def reopen(documents: DocumentQuerySet, closed_at: datetime) -> int:
-    """Failures that were closed together are open again."""
-    closed = Document.objects.filter(state=DocumentState.FAILED, closed_at=closed_at, pk__in=documents.values("pk"))
+def reopen(documents: DocumentQuerySet, *, until: datetime) -> int:
+    """Failures are open again, but what was closed anew after `until`."""
+    closed = Document.objects.filter(state=DocumentState.FAILED, closed_at__lte=until, pk__in=documents.values("pk"))
     return closed.update(closed_at=None, closed_reason="")

@@ -1,5 +1,7 @@
 """Batches, and one batch with its timeline, its money and its requests."""
 
+from typing import Any
+
 from django.db import transaction
 from django.db.models import Count, Q
 from django.http import HttpResponseBase
@@ -12,12 +14,13 @@ from labeling import activity
 from labeling.forms.batches import RequestsAgainForm, RequestsCloseForm
 from labeling.forms.fields import first_error
 from labeling.models import Batch, LabelingTask, LabelingTaskVersion
-from labeling.pipeline import cancel, prove
+from labeling.pipeline import bulk, cancel, prove
+from labeling.querysets import DocumentQuerySet
 from labeling.reports import again
 from labeling.reports import batches as report
 from labeling.reports.paging import a_word, an_id, ids_in
 from labeling.reports.rail import rail
-from labeling.states import BatchState, Proof
+from labeling.states import BatchState, BulkKind, Proof
 from labeling.templatetags.figures import noun
 from labeling.transitions import failures
 from labeling.transitions.again import queue_again
@@ -25,6 +28,7 @@ from labeling.waking import wake
 
 from .door import OPERATE, WebRequest, command, live_part, page
 from .live import ACTIVE, FAST, IDLE, LivePage, answer, refresh, show
+from .many import by_a_worker
 from .reader import settings_of, shown_zone
 
 
@@ -83,8 +87,11 @@ def batch_again(request: WebRequest, pk: int) -> HttpResponseBase:
     if not form.is_valid():
         return _said(request, pk, f"Not sent again. {first_error(form)}", failed=True)
     version = _version(found, form.cleaned_data["version"])
+    failed = again.failed_of(found, **form.narrowed)
+    if bulk.are_many(failed):
+        return _by_a_worker(request, found, failed, BulkKind.RETRY, way=form.way, version=version)
     with transaction.atomic():
-        moved = queue_again(again.failed_of(found, **form.narrowed), form.way, version=version)
+        moved = queue_again(failed, form.way, version=version)
         if moved:
             words = form.way.sentence.rstrip(".").lower() + (f", with v{version.number}" if version else "")
             activity.record(request.user, f"Sends {noun(moved, 'document')} of {found} again, {words}", str(found))
@@ -123,13 +130,23 @@ def batch_close(request: WebRequest, pk: int) -> HttpResponseBase:
     if not form.is_valid():
         return _said(request, pk, f"Not closed. {first_error(form)}", failed=True)
     why = form.cleaned_data["reason"]
+    failed = again.failed_of(found, **form.narrowed)
+    if bulk.are_many(failed):
+        return _by_a_worker(request, found, failed, BulkKind.CLOSE, reason=why)
     with transaction.atomic():
-        closed = failures.close(again.failed_of(found, **form.narrowed), why)
+        closed = failures.close(failed, why)
         if closed:
             activity.record(request.user, f"Closed {noun(closed, 'failed document')} of {found}: {why}", str(found))
     if not closed:
         return _said(request, pk, "Nothing was closed: none of these has failed and is still open.", failed=True)
     return _said(request, pk, f"{noun(closed, 'document')} {'is' if closed == 1 else 'are'} closed without a label.")
+
+
+def _by_a_worker(
+    request: WebRequest, batch: Batch, failed: DocumentQuerySet, kind: BulkKind, **how: Any
+) -> HttpResponseBase:
+    title, back = f"failed documents of {batch}", reverse("batch", args=[batch.pk])
+    return by_a_worker(request, failed, kind, title=title, subject=str(batch), back=back, **how)
 
 
 def _version(batch: Batch, number: int | None) -> LabelingTaskVersion | None:

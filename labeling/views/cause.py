@@ -12,18 +12,18 @@ from labeling.exports.plain_csv import csv_pieces
 from labeling.forms.decisions import MaxTokensForm, ReasonForm, WayForm
 from labeling.messages.prompts import SpecRefused
 from labeling.models import Document, LabelingTask, LabelingTaskVersion
-from labeling.pipeline import decide, drafts
+from labeling.pipeline import bulk, decide, drafts
 from labeling.querysets import DocumentQuerySet
 from labeling.reports import again
 from labeling.reports import cause as report
 from labeling.reports.advice import ADVICE
 from labeling.reports.failures import documents_of
 from labeling.reports.paging import an_id, ids_in
-from labeling.states import FailureReason
+from labeling.states import BulkKind, FailureReason
 from labeling.templatetags.figures import noun
 from labeling.waking import wake
 
-from .decisions import find_cause, who_was_first
+from .decisions import find_cause, of_cause_by_a_worker, who_was_first
 from .door import WebRequest, command, live_part, page
 from .live import ACTIVE, IDLE, LivePage, leave, refresh, show
 from .versions import who_was_first as who_saved_first
@@ -69,6 +69,8 @@ def cause_send(request: WebRequest, slug: str, reason: str) -> HttpResponseBase:
     if chosen is None:
         return _back(request, task, why, "Nothing was ticked.", failed=True)
     version = _version(task, request.POST.get("version"))
+    if bulk.are_many(chosen):
+        return of_cause_by_a_worker(request, chosen, BulkKind.RETRY, task, why, way=form.chosen, version=version)
     moved = decide.send_again(chosen, form.chosen, task=task, reason=why, version=version, by=request.user)
     wake()
     if not moved:
@@ -121,6 +123,8 @@ def cause_close(request: WebRequest, slug: str, reason: str) -> HttpResponseBase
     chosen = _chosen(request, task, why)
     if chosen is None:
         return _back(request, task, why, "Nothing was ticked.", failed=True)
+    if bulk.are_many(chosen):
+        return of_cause_by_a_worker(request, chosen, BulkKind.CLOSE, task, why, reason=form.cleaned_data["reason"])
     closed = decide.close(chosen, form.cleaned_data["reason"], task=task, reason=why, by=request.user)
     if not closed:
         return _back(request, task, why, who_was_first(task), failed=True)

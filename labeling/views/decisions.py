@@ -1,6 +1,9 @@
 """Decisions: what only a person can settle, one row per cause; apart, what goes again by itself and what was closed."""
 
+import functools
+import operator
 from datetime import datetime
+from typing import Any
 
 from django.http import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
@@ -10,15 +13,18 @@ from django.utils.dateparse import parse_datetime
 
 from labeling.forms.decisions import WayForm
 from labeling.models import Activity, Document, LabelingTask
-from labeling.pipeline import decide
+from labeling.pipeline import bulk, decide
+from labeling.querysets import DocumentQuerySet
 from labeling.reports import decisions as report
+from labeling.reports.advice import ADVICE
 from labeling.reports.failures import documents_of, open_causes
-from labeling.states import DocumentState, FailureReason, Way
+from labeling.states import BulkKind, DocumentState, FailureReason, Way
 from labeling.templatetags.figures import noun
 from labeling.waking import wake
 
 from .door import WebRequest, command, live_part, page
 from .live import ACTIVE, IDLE, LivePage, answer, refresh, show
+from .many import by_a_worker
 
 TABS = {"open": "Open", "again": "Going again", "closed": "Closed"}
 
@@ -46,11 +52,16 @@ def retry_safe(request: WebRequest) -> HttpResponseBase:
     """Every cause that is safe to send again as it is, each with the version in use."""
     form = WayForm(request.POST)
     way = form.chosen if form.is_valid() else Way.TONIGHT
+    safe = [cause for cause in open_causes() if cause.advice.is_safe]
+    if sum(cause.documents for cause in safe) > bulk.MANY:
+        every = functools.reduce(operator.or_, (documents_of(cause.task, cause.reason) for cause in safe))
+        return by_a_worker(
+            request, every, BulkKind.RETRY, title="what is safe to send again", back=reverse("decisions"), way=way
+        )
     moved = 0
-    for cause in open_causes():
-        if cause.advice.is_safe:
-            chosen = documents_of(cause.task, cause.reason)
-            moved += decide.send_again(chosen, way, task=cause.task, reason=cause.reason, version=None, by=request.user)
+    for cause in safe:
+        chosen = documents_of(cause.task, cause.reason)
+        moved += decide.send_again(chosen, way, task=cause.task, reason=cause.reason, version=None, by=request.user)
     wake()
     sentence = f"{moved:,} {'document goes' if moved == 1 else 'documents go'} again." if moved else _NOTHING_SAFE
     return answer(request, sentence, page=_open(request), back=reverse("decisions"), failed=not moved)
@@ -64,6 +75,8 @@ def retry(request: WebRequest, slug: str, reason: str) -> HttpResponseBase:
     if not form.is_valid():
         return _answer(request, "Not sent again: choose when it should leave.", failed=True)
     chosen = documents_of(task, why)
+    if bulk.are_many(chosen):
+        return of_cause_by_a_worker(request, chosen, BulkKind.RETRY, task, why, way=form.chosen)
     moved = decide.send_again(chosen, form.chosen, task=task, reason=why, version=None, by=request.user)
     wake()
     if not moved:
@@ -76,8 +89,11 @@ def stop(request: WebRequest, slug: str) -> HttpResponseBase:
     """What goes again by itself becomes a decision."""
     task = get_object_or_404(LabelingTask, slug=slug)
     going = Document.objects.go_again(timezone.now()).filter(version__in=task.versions.all())
-    stopped = decide.stop(going, task=task, by=request.user)
     back = f"{reverse('decisions')}?tab=again"
+    if bulk.are_many(going):
+        title, subject = f"what goes again, {task}", f"task:{task.slug}"
+        return by_a_worker(request, going, BulkKind.STOP, title=title, subject=subject, back=back)
+    stopped = decide.stop(going, task=task, by=request.user)
     if not stopped:
         return answer(request, _ALREADY_GONE, page=_again(request), back=back, failed=True)
     sentence = f"{noun(stopped, 'document')} stopped: a decision now, and nothing is lost."
@@ -92,9 +108,25 @@ def reopen(request: WebRequest, slug: str, reason: str) -> HttpResponseBase:
     closed = Document.objects.filter(
         state=DocumentState.FAILED, failure_reason=why, version__in=task.versions.all(), closed_at=closed_at
     )
+    if closed_at and bulk.are_many(closed):
+        return of_cause_by_a_worker(request, closed, BulkKind.REOPEN, task, why)
     opened = decide.reopen(closed, closed_at, task=task, reason=why, by=request.user) if closed_at else 0
     sentence = f"{noun(opened, 'document')} open again." if opened else _NOT_CLOSED
     return answer(request, sentence, page=_open(request), back=f"{reverse('decisions')}?tab=closed", failed=not opened)
+
+
+def of_cause_by_a_worker(
+    request: WebRequest,
+    documents: DocumentQuerySet,
+    kind: BulkKind,
+    task: LabelingTask,
+    why: FailureReason,
+    **how: Any,
+) -> HttpResponseBase:
+    """A decision about many documents of one cause."""
+    title, subject = f"{ADVICE[why].title}, {task}", f"task:{task.slug}"
+    back = reverse("decisions")
+    return by_a_worker(request, documents, kind, title=title, subject=subject, back=back, **how)
 
 
 def find_cause(slug: str, reason: str) -> tuple[LabelingTask, FailureReason]:
@@ -119,8 +151,9 @@ def _answer(request: WebRequest, sentence: str, *, failed: bool = False) -> Http
 
 def _open(request: WebRequest) -> LivePage:
     again = report.going_again(timezone.now())
-    context = {"tab": "open", "tabs": TABS.items(), "found": report.decisions(), "again": again}
-    every = ACTIVE if again.documents else IDLE
+    found = report.decisions()
+    context = {"tab": "open", "tabs": TABS.items(), "found": found, "again": again}
+    every = ACTIVE if again.documents or found.under_way else IDLE
     return LivePage("decisions/open.html", reverse("decisions_live"), every, context)
 
 

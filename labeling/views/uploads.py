@@ -14,14 +14,14 @@ from labeling.files import FileRefused, Format, ReadOptions, RefusedRow, refused
 from labeling.forms.decisions import WayForm
 from labeling.forms.uploads import ColumnsForm, TryFirstForm, UploadForm
 from labeling.models import Activity, Document, LabelingTask, SendOrder, Upload
-from labeling.pipeline import intake, send_now
+from labeling.pipeline import bulk, intake, send_now
 from labeling.reports import estimates, upload_list
 from labeling.reports import trial as trial_report
 from labeling.reports import uploads as report
 from labeling.reports.alarms import webhook_of
 from labeling.reports.paging import a_word, an_id
 from labeling.reports.upload_list import UploadFilters
-from labeling.states import DocumentState, RefusalReason, UploadState, Way
+from labeling.states import BulkKind, DocumentState, RefusalReason, UploadState, Way
 from labeling.store import DiskLow
 from labeling.templatetags.figures import noun
 from labeling.transitions.estimates import remember
@@ -30,6 +30,7 @@ from labeling.waking import wake
 
 from .door import WebRequest, command, form_page, live_part, page
 from .live import ACTIVE, FAST, IDLE, LivePage, answer, leave, refresh, show
+from .many import by_a_worker
 from .reader import settings_of
 
 PASTED = "pasted text.txt"
@@ -161,6 +162,10 @@ def upload_way(request: WebRequest, pk: int) -> HttpResponseBase:
         )
     if form.chosen != Way.TONIGHT:
         return _send_now(request, upload, form.chosen)
+    waiting = Document.objects.waiting().filter(upload=upload).exclude(way=form.chosen)
+    if bulk.are_many(waiting):
+        title, subject, back = f"what waits of {upload.file_name}", f"U-{pk}", reverse("upload", args=[pk])
+        return by_a_worker(request, waiting, BulkKind.WAY, title=title, subject=subject, back=back, way=form.chosen)
     with transaction.atomic():
         changed = change_way(Document.objects.filter(upload=upload), form.chosen)
         if changed:

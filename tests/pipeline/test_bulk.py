@@ -179,3 +179,76 @@ def test_old_selections_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     bulk.forget_old()
     assert not Selection.objects.exists()
     assert not SelectedDocument.objects.exists()
+
+
+def failed(upload: Any, reason: str = "cut_off", **columns: Any) -> Document:
+    return make_document(upload, state=DocumentState.FAILED, failure_reason=reason, **columns)
+
+
+def decided(documents: Any, kind: BulkKind, user: User, **how: Any) -> BulkAct:
+    act = bulk.decide(documents, kind, title="many of Colors", subject="task:colors", user=user, **how)
+    assert act is not None
+    return act
+
+
+def test_many_failures_go_again_by_a_worker_and_what_fails_later_stays(ada: User) -> None:
+    upload = make_upload()
+    seen = [failed(upload) for _ in range(3)]
+    act = decided(Document.objects.need_a_person(), BulkKind.RETRY, ada, way=Way.NOW)
+    later = failed(upload)
+    assert Document.objects.need_a_person().count() == 4
+    tasks.carry_out(act.pk)
+    act.refresh_from_db()
+    assert (act.looked_at, act.moved, bool(act.finished_at)) == (3, 3, True)
+    assert set(Document.objects.filter(state="queued", way=Way.NOW)) == set(seen)
+    assert list(Document.objects.need_a_person()) == [later]
+    assert (
+        Activity.objects.get().sentence == "Sends 3 documents again, in a batch now, at half the price: many of Colors"
+    )
+
+
+def test_the_same_decision_is_not_taken_twice_while_it_is_under_way(ada: User) -> None:
+    failed(make_upload())
+    act = decided(Document.objects.need_a_person(), BulkKind.RETRY, ada, way=Way.NOW)
+    again = {"title": "many of Colors", "subject": "task:colors", "user": ada, "way": Way.NOW}
+    assert bulk.decide(Document.objects.need_a_person(), BulkKind.RETRY, **again) is None
+    tasks.carry_out(act.pk)
+    assert bulk.decide(Document.objects.need_a_person(), BulkKind.RETRY, **again) is not None
+
+
+def test_what_is_closed_piece_by_piece_was_closed_at_once_and_can_be_opened_again(
+    ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk, "PIECE", 2)
+    upload = make_upload()
+    for _ in range(5):
+        failed(upload)
+    tasks.carry_out(decided(Document.objects.need_a_person(), BulkKind.CLOSE, ada, reason="By hand").pk)
+    assert list(Document.objects.values_list("closed_reason", flat=True).distinct()) == ["By hand"]
+    (closed_at,) = Document.objects.values_list("closed_at", flat=True).distinct()
+    closed = Document.objects.filter(closed_at=closed_at)
+    tasks.carry_out(decided(closed, BulkKind.REOPEN, ada).pk)
+    assert Document.objects.need_a_person().count() == 5
+
+
+def test_what_goes_again_is_stopped_and_what_waits_leaves_another_way(ada: User) -> None:
+    again = make_document(make_upload(way=Way.NOW))
+    make_result(make_request(again), usable=False, goes_again=True)
+    waits = make_document(make_upload(way=Way.NOW))
+    going = Document.objects.filter(pk=again.pk)
+    tasks.carry_out(decided(going, BulkKind.STOP, ada).pk)
+    tasks.carry_out(decided(Document.objects.waiting(), BulkKind.WAY, ada, way=Way.TONIGHT).pk)
+    again.refresh_from_db()
+    waits.refresh_from_db()
+    assert (again.state, again.failure_reason) == (DocumentState.FAILED, "stopped")
+    assert (waits.state, waits.way) == (DocumentState.QUEUED, Way.TONIGHT)
+
+
+def test_many_are_counted_no_further_than_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bulk, "MANY", 2)
+    upload = make_upload()
+    make_document(upload)
+    make_document(upload)
+    assert not bulk.are_many(Document.objects.all())
+    make_document(upload)
+    assert bulk.are_many(Document.objects.all())

@@ -9,7 +9,9 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from labeling.models import Activity, Document, LabelingTask, Tryout
+from labeling import tasks
+from labeling.models import Activity, BulkAct, Document, LabelingTask, Tryout
+from labeling.pipeline import bulk
 from labeling.states import DocumentState, FailureReason, Outcome, Way
 from tests.factories import (
     make_document,
@@ -122,6 +124,36 @@ def test_a_cause_goes_again_as_a_whole_and_names_its_price(operator: Client, fai
     line = Activity.objects.get(subject="task:colors")
     assert line.sentence.startswith("Sends 4 documents again")
     assert line.detail == {"before": "failed: not_a_label", "after": "waits, now"}
+
+
+MANY = {
+    "from its row": (f"{CAUSE}/retry", {"way": "now"}),
+    "from its page": (f"{CAUSE}/send", {"way": "now"}),
+    "whatever is safe": ("/decisions/retry-safe", {"way": "now"}),
+    "closed": (f"{CAUSE}/close", {"reason": "By hand"}),
+    "stopped": ("/decisions/colors/stop", {}),
+}
+
+
+@pytest.mark.parametrize(("address", "said"), MANY.values(), ids=MANY.keys())
+def test_what_is_decided_about_many_is_done_by_a_worker(
+    operator: Client, failures: LabelingTask, monkeypatch: pytest.MonkeyPatch, address: str, said: dict[str, str]
+) -> None:
+    monkeypatch.setattr(bulk, "MANY", 0)
+    make_tired(failures)
+    make_going_again(failures)
+    before = sorted(Document.objects.values_list("pk", "state", "closed_at"))
+    response = operator.post(address, said, follow=True)
+    assert "It is under way" in words(response.content)
+    assert sorted(Document.objects.values_list("pk", "state", "closed_at")) == before
+    assert "Under way since" in see(operator, "/decisions/")
+    assert "is still under way" in words(operator.post(address, said, follow=True).content)
+    act = BulkAct.objects.get()
+    tasks.carry_out(act.pk)
+    act.refresh_from_db()
+    assert act.finished_at
+    assert act.moved == act.selection.documents > 0
+    assert "Under way since" not in see(operator, "/decisions/")
 
 
 def test_the_ticked_ones_go_again_and_the_others_stay(operator: Client, failures: LabelingTask) -> None:
