@@ -67,10 +67,13 @@ def proved_canaries(now: datetime) -> QuerySet[Canary]:
     return proved.exclude(Exists(changed))
 
 
-def unproved_versions(now: datetime) -> set[int]:
-    """Ids of versions of which nothing may be built before their canary has come back."""
+def unproved_versions(now: datetime, many: set[int] | None = None) -> set[int]:
+    """Ids of versions of which nothing may be built before their canary has come back.
+
+    `many`: those of which many documents wait, where they were counted already.
+    """
     telling = Canary.objects.filter(Q(state=CanaryState.SENT) | Q(pk__in=proved_canaries(now).values("pk")))
     canaries = set(telling.values_list("version_id", "state"))
     under_way = {version_id for version_id, state in canaries if state == CanaryState.SENT}
     proved = {version_id for version_id, state in canaries if state == CanaryState.PROVED}
-    return (versions_with_many() | under_way) - proved
+    return ((versions_with_many() if many is None else many) | under_way) - proved

@@ -5,8 +5,8 @@ documents of an upload and a way is read from the tallies, so a million of them 
 that differ, such as copies and what goes again, are counted from rows.
 """
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -139,8 +139,8 @@ def _groups(
     }
     if not waiting:
         return
-    house = _house(settings, {upload_id for upload_id, *_ in waiting})
     everything = upload_ids is None and task_id is None
+    house = _house(settings, {upload_id for upload_id, *_ in waiting}, _many(waiting) if everything else None)
     for key, unlike, n in _unlike(house, upload_ids=None if everything else house.uploads):
         # Rows and tallies are read one after the other; what moved in between is told by the next look.
         n = min(n, waiting.get(key, 0))
@@ -150,6 +150,14 @@ def _groups(
     for key, n in waiting.items():
         if n:
             yield _group(house, key, _Unlike()), n
+
+
+def _many(waiting: Mapping[tuple[Any, ...], int]) -> set[int]:
+    """Versions of which many documents wait, out of all that waits."""
+    by_version: Counter[int] = Counter()
+    for (_, version_id, *_), n in waiting.items():
+        by_version[version_id] += n
+    return {version_id for version_id, n in by_version.items() if n > counts.MANY}
 
 
 def _group(house: _House, key: tuple[Any, ...], unlike: _Unlike) -> _Group:
@@ -231,7 +239,7 @@ def _summed(groups: Iterable[tuple[_Group, int]]) -> list[Waiting]:
     return sorted((Waiting(why, n) for why, n in found.values()), key=lambda waiting: -waiting.documents)
 
 
-def _house(settings: Configuration, upload_ids: Collection[int]) -> _House:
+def _house(settings: Configuration, upload_ids: Collection[int], many: set[int] | None = None) -> _House:
     now = timezone.now()
     closed = list(Gate.objects.filter(closed_at__isnull=False))
     orders = SendOrder.objects.filter(state=OrderState.PENDING)
@@ -242,7 +250,7 @@ def _house(settings: Configuration, upload_ids: Collection[int]) -> _House:
         everything=next((gate for gate in closed if gate.task_id is None), None),
         tasks={gate.task_id: gate for gate in closed if gate.task_id is not None},
         uploads=_UPLOADS.in_bulk(upload_ids),
-        unproved=counts.unproved_versions(now) if settings.canary else frozenset(),
+        unproved=counts.unproved_versions(now, many) if settings.canary else frozenset(),
         urgent_waits_until=asked_to_wait.until(Lane.URGENT),
         queue_is_full=Batch.objects.requests_in_queue() >= settings.queue_limit,
         over=limits.over(settings, now) if limits.are_set(settings) else None,

@@ -28,8 +28,8 @@ from labeling.transitions.ways import change_way
 AT_ONCE = 500
 """So many documents are dealt with while the person waits; more go to a worker."""
 
-MANY = 2_000
-"""More documents than this of one decision are moved by a worker: sending so many again takes about half a second."""
+MANY = 1_000
+"""More documents than this of one decision are moved by a worker; so many are sent again within half a second."""
 
 PIECE = 1_000
 MOST_PASTED = 20_000

@@ -1,6 +1,6 @@
 """What leaves next: waiting documents by version and way, with what they will cost."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from django.db.models import Sum
@@ -97,8 +97,8 @@ class LeavingNext:
         return add_spans(row.price for row in self.rows if row.way == Way.TONIGHT)
 
 
-def leaving_next() -> LeavingNext:
-    """Soonest first, then the most documents; from the tallies, so it counts no document."""
+def leaving_next(gates: Iterable[Gate]) -> LeavingNext:
+    """Soonest first, then the most documents; from the tallies, so it counts no document. `gates`: the closed ones."""
     waiting = {
         (version_id, Way(way)): (int(documents), Load(int(to_pay), int(size)))
         for version_id, way, documents, to_pay, size in DocumentTally.objects.filter(state=DocumentState.QUEUED)
@@ -115,10 +115,9 @@ def leaving_next() -> LeavingNext:
         for (version_id, way), (documents, load) in waiting.items()
     ]
     order = list(Way)
-    holds = Gate.objects.filter(closed_at__isnull=False, task__isnull=False)
     orders = SendOrder.objects.pending().filter(task__isnull=False)
     return LeavingNext(
         rows=sorted(rows, key=lambda row: (order.index(row.way), -row.documents, row.version.pk)),
-        holds={gate.task_id: gate for gate in holds if gate.task_id},
+        holds={gate.task_id: gate for gate in gates if gate.task_id},
         orders={pending.task_id: pending for pending in orders if pending.task_id},
     )

@@ -65,7 +65,7 @@ class Needs:
 
 
 def needs(settings: Configuration, now: datetime) -> Needs:
-    """A fixed number of queries, none of which counts documents but the open failures."""
+    """A fixed number of queries, none of which counts documents."""
     unreadable = Upload.objects.filter(state=UploadState.RECEIVED).exclude(error="").order_by("-id")[:MOST_UPLOADS]
     to_confirm = Upload.objects.filter(state=UploadState.CHECKED).count()
     found = [

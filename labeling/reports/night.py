@@ -238,15 +238,16 @@ def sheet(night: Night | None, settings: Configuration, now: datetime) -> Sheet:
 
 
 def house(settings: Configuration, now: datetime) -> House:
-    """A bounded number of queries, none of which counts documents but the open failures."""
+    """A bounded number of queries, none of which counts documents."""
     _, next_due = nights.next_due(now, settings.night, settings.zone)
+    gates = list(Gate.objects.filter(closed_at__isnull=False).select_related("task").order_by("task_id"))
     return House(
         balance=balance(),
         needs=needs(settings, now),
-        leaving=leaving_next(),
+        leaving=leaving_next(gates),
         today=now.astimezone(settings.zone).date(),
         next_due=next_due,
-        gates=list(Gate.objects.filter(closed_at__isnull=False).select_related("task").order_by("task_id")),
+        gates=gates,
         workers=workers(now),
         saved=saved_this_month(settings, now),
         trend=trend(),

@@ -210,7 +210,7 @@ def test_many_failures_go_again_by_a_worker_and_what_fails_later_stays(ada: User
 def test_the_same_decision_is_not_taken_twice_while_it_is_under_way(ada: User) -> None:
     failed(make_upload())
     act = decided(Document.objects.need_a_person(), BulkKind.RETRY, ada, way=Way.NOW)
-    again = {"title": "many of Colors", "subject": "task:colors", "user": ada, "way": Way.NOW}
+    again: dict[str, Any] = {"title": "many of Colors", "subject": "task:colors", "user": ada, "way": Way.NOW}
     assert bulk.decide(Document.objects.need_a_person(), BulkKind.RETRY, **again) is None
     tasks.carry_out(act.pk)
     assert bulk.decide(Document.objects.need_a_person(), BulkKind.RETRY, **again) is not None
