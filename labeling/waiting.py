@@ -6,7 +6,7 @@ that differ, such as copies and what goes again, are counted from rows.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -53,8 +53,9 @@ def reasons(settings: Configuration, *, upload_id: int | None = None) -> dict[Wa
     return dict(found)
 
 
-def of_everything(settings: Configuration) -> list[Waiting]:
-    return _summed(_groups(settings))
+def of_everything(settings: Configuration, gates: Sequence[Gate] | None = None) -> list[Waiting]:
+    """`gates`: the closed ones, where they were read already."""
+    return _summed(_groups(settings, gates=gates))
 
 
 def of_uploads(settings: Configuration, upload_ids: Collection[int]) -> dict[int, list[Waiting]]:
@@ -125,7 +126,11 @@ class _House:
 
 
 def _groups(
-    settings: Configuration, upload_ids: Collection[int] | None = None, *, task_id: int | None = None
+    settings: Configuration,
+    upload_ids: Collection[int] | None = None,
+    *,
+    task_id: int | None = None,
+    gates: Sequence[Gate] | None = None,
 ) -> Iterable[tuple[_Group, int]]:
     """Waiting documents, grouped so that all of a group wait for the same reason."""
     tallies = DocumentTally.objects.filter(state=DocumentState.QUEUED)
@@ -140,7 +145,8 @@ def _groups(
     if not waiting:
         return
     everything = upload_ids is None and task_id is None
-    house = _house(settings, {upload_id for upload_id, *_ in waiting}, _many(waiting) if everything else None)
+    uploads = {upload_id for upload_id, *_ in waiting}
+    house = _house(settings, uploads, many=_many(waiting) if everything else None, gates=gates)
     for key, unlike, n in _unlike(house, upload_ids=None if everything else house.uploads):
         # Rows and tallies are read one after the other; what moved in between is told by the next look.
         n = min(n, waiting.get(key, 0))
@@ -239,9 +245,15 @@ def _summed(groups: Iterable[tuple[_Group, int]]) -> list[Waiting]:
     return sorted((Waiting(why, n) for why, n in found.values()), key=lambda waiting: -waiting.documents)
 
 
-def _house(settings: Configuration, upload_ids: Collection[int], many: set[int] | None = None) -> _House:
+def _house(
+    settings: Configuration,
+    upload_ids: Collection[int],
+    *,
+    many: set[int] | None = None,
+    gates: Sequence[Gate] | None = None,
+) -> _House:
     now = timezone.now()
-    closed = list(Gate.objects.filter(closed_at__isnull=False))
+    closed = list(Gate.objects.filter(closed_at__isnull=False)) if gates is None else gates
     orders = SendOrder.objects.filter(state=OrderState.PENDING)
     return _House(
         now=now,

@@ -62,21 +62,35 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True)
-class _House:
-    """What several looks ask for, read once."""
+class Facts:
+    """What several looks ask for, read once. `gates`: the closed ones."""
 
     settings: Configuration
     now: datetime
     workers: dict[str, Any]
+    gates: Sequence[Gate]
+    check: LedgerCheck | None
     open_batches: Sequence[Batch]
 
     def in_state(self, *states: BatchState) -> list[Batch]:
         return [batch for batch in self.open_batches if batch.state in states]
 
 
-def troubles(settings: Configuration, now: datetime) -> list[Trouble]:
+def look_around(settings: Configuration, now: datetime) -> Facts:
+    """For `troubles`, and for a page that shows the same."""
+    return Facts(
+        settings,
+        now,
+        workers=cluster(now),
+        gates=list(Gate.objects.filter(closed_at__isnull=False).select_related("task").order_by("task_id")),
+        check=LedgerCheck.objects.order_by("-id").first(),
+        open_batches=list(Batch.objects.open().only(*_OF_BATCHES)),
+    )
+
+
+def troubles(settings: Configuration, now: datetime, facts: Facts | None = None) -> list[Trouble]:
     """Every trouble, the gravest kind first; a fixed number of queries."""
-    house = _House(settings, now, cluster(now), list(Batch.objects.open().only(*_OF_BATCHES)))
+    house = facts or look_around(settings, now)
     return [trouble for look in _LOOKS for trouble in look(house)]
 
 
@@ -86,7 +100,7 @@ _OF_BATCHES = (
 )
 
 
-def _silent_workers(house: _House) -> Iterator[Trouble]:
+def _silent_workers(house: Facts) -> Iterator[Trouble]:
     alive = house.workers
     silent = [queue for queue in QUEUES if not alive["queues"][queue]]
     if silent:
@@ -97,7 +111,7 @@ def _silent_workers(house: _House) -> Iterator[Trouble]:
         )
 
 
-def _stopped_schedules(house: _House) -> Iterator[Trouble]:
+def _stopped_schedules(house: Facts) -> Iterator[Trouble]:
     """Only while workers beat: where nobody runs, schedules are not what is wrong."""
     ours = [spec["name"] for spec in SCHEDULES]
     late = Schedule.objects.filter(name__in=ours, next_run__lt=house.now - SCHEDULE_LATE).order_by("next_run").first()
@@ -110,21 +124,21 @@ def _stopped_schedules(house: _House) -> Iterator[Trouble]:
         )
 
 
-def _unbalanced_book(house: _House) -> Iterator[Trouble]:
-    check = LedgerCheck.objects.first()
+def _unbalanced_book(house: Facts) -> Iterator[Trouble]:
+    check = house.check
     if check and not check.holds:
         wrong = "; ".join(identity["name"] for identity in check.identities if not identity["holds"])
         yield Trouble("ledger", f"The book does not balance: {wrong}.", since=check.checked_at)
 
 
-def _low_disk(house: _House) -> Iterator[Trouble]:
+def _low_disk(house: Facts) -> Iterator[Trouble]:
     free = store.free_bytes()
     if free < house.settings.min_free_bytes:
         yield Trouble("disk", f"Only {free:,} bytes of disk are free: imports and results wait.")
 
 
-def _closed_gates(house: _House) -> Iterator[Trouble]:
-    for gate in Gate.objects.filter(closed_at__isnull=False).select_related("task"):
+def _closed_gates(house: Facts) -> Iterator[Trouble]:
+    for gate in house.gates:
         yield Trouble(
             f"paused_by_{gate.kind}",
             f"{gate.task or 'Everything'} is paused by {gate.closed_by}.",
@@ -134,7 +148,7 @@ def _closed_gates(house: _House) -> Iterator[Trouble]:
         )
 
 
-def _money(house: _House) -> Iterator[Trouble]:
+def _money(house: Facts) -> Iterator[Trouble]:
     """Only where something waits because of it: a limit that is not reached is no trouble."""
     found = limits.over(house.settings, house.now) if limits.are_set(house.settings) else None
     if found and found.batch_versions:
@@ -152,7 +166,7 @@ def _over(only_unpriced: bool, standing: Standing) -> str:
     return f"Documents wait for a money limit. {standing.sentence} An admin can release more."
 
 
-def _doubt(house: _House) -> Iterator[Trouble]:
+def _doubt(house: Facts) -> Iterator[Trouble]:
     for batch in house.in_state(BatchState.UNKNOWN):
         yield Trouble(
             "doubt",
@@ -171,7 +185,7 @@ def _doubt(house: _House) -> Iterator[Trouble]:
         )
 
 
-def _night_not_sent(house: _House) -> Iterator[Trouble]:
+def _night_not_sent(house: Facts) -> Iterator[Trouble]:
     """Documents that were due wait, and nobody built a batch of them: asked only while the night is not complete."""
     date, due_at = nights.latest_due(house.now, house.settings.night, house.settings.zone)
     if house.now < due_at + timedelta(minutes=house.settings.night_late_minutes):
@@ -187,7 +201,7 @@ def _night_not_sent(house: _House) -> Iterator[Trouble]:
         )
 
 
-def _time(house: _House) -> Iterator[Trouble]:
+def _time(house: Facts) -> Iterator[Trouble]:
     now = house.now
     at_the_api = house.in_state(BatchState.IN_PROGRESS, BatchState.CANCELING)
     ended = house.in_state(BatchState.ENDED)
@@ -224,19 +238,19 @@ def _time(house: _House) -> Iterator[Trouble]:
             )
 
 
-def _set_aside(house: _House) -> Iterator[Trouble]:
+def _set_aside(house: Facts) -> Iterator[Trouble]:
     for batch in Batch.objects.set_aside():
         since = batch.ended_at or batch.built_at
         yield Trouble("set_aside", f"{batch} stands still.", str(batch), since, batch.note)
 
 
-def _imports(house: _House) -> Iterator[Trouble]:
+def _imports(house: Facts) -> Iterator[Trouble]:
     for upload in Upload.objects.filter(state=UploadState.IMPORTING).exclude(error=""):
         name = f"U-{upload.pk}"
         yield Trouble("import", f"The import of {name} stands still.", name, quoted=upload.error)
 
 
-def _strangers(house: _House) -> Iterator[Trouble]:
+def _strangers(house: Facts) -> Iterator[Trouble]:
     for batch in Batch.objects.filter(pk__in=StrayLine.objects.exclude(why="no_document").values("batch").distinct()):
         yield Trouble("stray_lines", f"{batch} brought result lines that answer none of its requests.", str(batch))
     for account in Account.objects.filter(foreign_seen_at__gt=house.now - FOREIGN_SHOWN_FOR):
@@ -248,7 +262,7 @@ def _strangers(house: _House) -> Iterator[Trouble]:
         )
 
 
-_LOOKS: tuple[Callable[[_House], Iterator[Trouble]], ...] = (
+_LOOKS: tuple[Callable[[Facts], Iterator[Trouble]], ...] = (
     _silent_workers,
     _stopped_schedules,
     _unbalanced_book,

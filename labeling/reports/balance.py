@@ -40,8 +40,8 @@ class Balance:
         ]
 
 
-def balance() -> Balance:
-    """Accepted and the states in one statement, so that they belong to one instant."""
+def balance(check: LedgerCheck | None) -> Balance:
+    """Accepted and the states in one statement, so that they belong to one instant. `check`: the newest of the book."""
     everything = Upload.objects.order_by().values(one=Value(1)).annotate(n=Sum("accepted")).values("n")
     rows = list(
         DocumentTally.objects.order_by()
@@ -56,5 +56,5 @@ def balance() -> Balance:
         labeled=sums.get(DocumentState.LABELED, 0),
         failed=sums.get(DocumentState.FAILED, 0),
         withdrawn=sums.get(DocumentState.WITHDRAWN, 0),
-        check=LedgerCheck.objects.order_by("-id").first(),
+        check=check,
     )

@@ -13,7 +13,7 @@ from labeling.querysets import BatchQuerySet
 from labeling.states import BatchState, DocumentState, Outcome
 
 from .excerpts import ERASED, Excerpt, excerpts
-from .paging import Page, an_id, page_of
+from .paging import WORDING, Page, an_id, page_of
 from .prices import price_book
 from .rail import ENOUGH_FOR_USUAL, LIMIT, usual_duration, usual_durations
 
@@ -118,7 +118,7 @@ class Filters:
 
 def narrowed(filters: Filters) -> BatchQuerySet:
     """The batches that the filters leave, whatever the tab."""
-    rows = Batch.objects.select_related("version__task")
+    rows = Batch.objects.select_related("version__task").defer(*WORDING)
     if filters.task:
         rows = rows.filter(version__task__slug=filters.task)
     if filters.model:

@@ -186,7 +186,7 @@ def going_again(now: datetime) -> AllGoingAgain:
         return AllGoingAgain([])
     version_ids = {version_id for version_id, *_ in groups}
     versions = LabelingTaskVersion.objects.select_related("task").in_bulk(version_ids)
-    book = price_book(version_ids)
+    book = price_book(version_ids, versions)
     found: dict[int, GoingAgain] = {}
     for version_id, way, n, to_pay, size, at in groups:
         task = versions[version_id].task

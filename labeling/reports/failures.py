@@ -137,7 +137,7 @@ def examples_of(causes: Sequence[Cause]) -> dict[str, list[Example]]:
     with connection.cursor() as cursor:
         cursor.execute(_NEWEST_OF_EACH, [[v for v, _ in pairs], [str(r) for _, r in pairs], EXAMPLES])
         ids = [row[0] for row in cursor.fetchall()]
-    documents = Document.objects.filter(pk__in=ids).select_related("version").order_by("-pk")
+    documents = Document.objects.filter(pk__in=ids).order_by("-pk")
     key_of = {(version, cause.reason): cause.key for cause in causes for version in cause.versions}
     found: dict[str, list[Document]] = {cause.key: [] for cause in causes}
     for document in documents:

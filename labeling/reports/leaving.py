@@ -109,7 +109,7 @@ def leaving_next(gates: Iterable[Gate]) -> LeavingNext:
     }
     version_ids = {version_id for version_id, _ in waiting}
     versions = LabelingTaskVersion.objects.select_related("task").in_bulk(version_ids)
-    prices = price_book(version_ids)
+    prices = price_book(version_ids, versions)
     rows = [
         Leaving(versions[version_id], way, documents, prices.estimate(version_id, load))
         for (version_id, way), (documents, load) in waiting.items()

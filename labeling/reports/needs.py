@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from labeling.configuration import Configuration
-from labeling.health.troubles import Trouble, troubles
+from labeling.health.troubles import Facts, Trouble, troubles
 from labeling.models import Taken, Upload
 from labeling.states import UploadState
 
@@ -64,12 +64,12 @@ class Needs:
         return next((need for need in self.rows if need.key == key), None)
 
 
-def needs(settings: Configuration, now: datetime) -> Needs:
+def needs(settings: Configuration, now: datetime, facts: Facts | None = None) -> Needs:
     """A fixed number of queries, none of which counts documents."""
     unreadable = Upload.objects.filter(state=UploadState.RECEIVED).exclude(error="").order_by("-id")[:MOST_UPLOADS]
     to_confirm = Upload.objects.filter(state=UploadState.CHECKED).count()
     found = [
-        *(Need(trouble.key, trouble=trouble, since=trouble.since) for trouble in troubles(settings, now)),
+        *(Need(trouble.key, trouble=trouble, since=trouble.since) for trouble in troubles(settings, now, facts)),
         *(Need(f"unreadable--U-{row.pk}", unreadable=row, since=row.created_at) for row in unreadable),
         *([Need("to_confirm--house", to_confirm=to_confirm)] if to_confirm else []),
         *(Need(cause.need, cause=cause) for cause in open_causes()),

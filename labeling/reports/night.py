@@ -15,13 +15,14 @@ from django.db.models import F, OuterRef, Q, Subquery, Sum
 from labeling import nights
 from labeling.configuration import Configuration
 from labeling.health.heartbeat import QUEUES, SILENT_AFTER
-from labeling.health.troubles import Trouble
+from labeling.health.troubles import Trouble, look_around
 from labeling.models import Batch, Gate, Heartbeat, Night, RequestTally, SpendTally
 from labeling.states import BatchState, Lane, Outcome
 
 from .balance import Balance, balance
 from .leaving import LeavingNext, leaving_next
 from .needs import Needs, needs
+from .paging import WORDING
 
 NEVER_SENT = (BatchState.REJECTED, BatchState.ABSENT)
 TREND_NIGHTS = 14
@@ -230,7 +231,7 @@ def sheet(night: Night | None, settings: Configuration, now: datetime) -> Sheet:
         date=day,
         starts_at=due,
         ends_at=ends_at,
-        batches=list(batches.select_related("version__task").defer(*_BIG_COLUMNS).order_by("id")),
+        batches=list(batches.select_related("version__task").defer(*_BIG_COLUMNS, *WORDING).order_by("id")),
         earlier=earlier,
         later=later,
         is_current=later is None,
@@ -240,19 +241,19 @@ def sheet(night: Night | None, settings: Configuration, now: datetime) -> Sheet:
 def house(settings: Configuration, now: datetime) -> House:
     """A bounded number of queries, none of which counts documents."""
     _, next_due = nights.next_due(now, settings.night, settings.zone)
-    gates = list(Gate.objects.filter(closed_at__isnull=False).select_related("task").order_by("task_id"))
+    facts = look_around(settings, now)
     return House(
-        balance=balance(),
-        needs=needs(settings, now),
-        leaving=leaving_next(gates),
+        balance=balance(facts.check),
+        needs=needs(settings, now, facts),
+        leaving=leaving_next(facts.gates),
         today=now.astimezone(settings.zone).date(),
         next_due=next_due,
-        gates=gates,
+        gates=facts.gates,
         workers=workers(now),
         saved=saved_this_month(settings, now),
         trend=trend(),
         open_requests=_open_requests(),
-        open_batches=Batch.objects.open().count(),
+        open_batches=len(facts.open_batches),
     )
 
 

@@ -11,6 +11,9 @@ PAGE = 50
 MOST_TICKED = 1000
 LARGEST_ID = 2**63 - 1
 
+WORDING = ("version__instructions", "version__labels", "version__schema")
+"""Long columns of the version of a row, which no list shows."""
+
 M = TypeVar("M", bound=Model)
 
 

@@ -196,7 +196,7 @@ class Tried:
 
 def tried(upload: Upload) -> Tried:
     """What came of a trial, at most a hundred documents."""
-    documents = list(Document.objects.filter(upload=upload).select_related("result").order_by("row_number"))
+    documents = list(Document.objects.filter(upload=upload).prefetch_related("result").order_by("row_number"))
     ids = upload.options.get("originals", [])
     originals = Document.objects.filter(pk__in=ids).select_related("result", "version").in_bulk()
     texts = excerpts([document.pk for document in documents], TEXT_SHOWN)

@@ -10,7 +10,7 @@ from labeling import counts
 from labeling.models import AnswerTally, Upload
 from labeling.states import DocumentState, UploadState
 
-from .paging import Page, an_id, page_of
+from .paging import WORDING, Page, an_id, page_of
 from .uploads import parts_of
 
 SIZE = 30
@@ -56,7 +56,7 @@ class UploadLine:
 
 
 def upload_page(filters: UploadFilters, *, before: int | None, after: int | None) -> Page[Upload]:
-    rows = Upload.objects.select_related("version__task", "created_by")
+    rows = Upload.objects.select_related("version__task", "created_by").defer("inspection", "options", *WORDING)
     if filters.q:
         named = an_id(filters.q[2:]) if filters.q[:2].upper() == "U-" else None
         rows = rows.filter(pk=named) if named is not None else rows.filter(_words(filters.q))

@@ -18,6 +18,7 @@ from labeling.states import DocumentState, Kind, RefusalReason, UploadState, Way
 
 from .accuracy import Range, wilson
 from .estimates import Afterwards, BeforeImport, afterwards, before_import
+from .paging import WORDING
 from .prices import price_book, waiting_loads
 
 MOST_LABELS = 200
@@ -217,7 +218,7 @@ def _batches(upload: Upload, states: dict[DocumentState, int]) -> list[Batch]:
         return []
     stand = hashlib.sha256(repr((newest, sorted(states.items()))).encode()).hexdigest()[:16]
     ids = cache.get_or_set(f"upload-batches:{upload.pk}:{stand}", lambda: _batch_ids(upload), 3600)
-    return list(Batch.objects.filter(pk__in=ids or ()).select_related("version__task").order_by("-pk"))
+    return list(Batch.objects.filter(pk__in=ids or ()).select_related("version__task").defer(*WORDING).order_by("-pk"))
 
 
 def _batch_ids(upload: Upload) -> list[int]:
