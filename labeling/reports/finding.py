@@ -22,8 +22,8 @@ WINDOWS = (20_000, 200_000, 2_000_000)
 MILLISECONDS = 400
 """For one window. What was not looked through by then is offered as “look further back”."""
 
-COUNT_MILLISECONDS = 60
-MOST_COUNTED = 2_000
+COUNT_MILLISECONDS = 30
+MOST_COUNTED = 1_000
 
 
 @dataclass(frozen=True, slots=True)
