@@ -7,14 +7,13 @@ from decimal import Decimal
 from itertools import groupby
 
 from django.db import connection, transaction
-from django.db.models import Count, Sum
+from django.db.models import Sum
 
 from labeling import counts, faults, nights, shares
 from labeling.configuration import Configuration, installation
 from labeling.messages import bodies, custom_ids
-from labeling.models import Batch, Document, DocumentTally, Gate, LabelingTaskVersion, Night, Upload
+from labeling.models import Batch, DocumentTally, Gate, LabelingTaskVersion, Night, Upload
 from labeling.money import limits
-from labeling.querysets import DocumentQuerySet
 from labeling.states import BatchState, DocumentState, Lane, Way
 from labeling.transitions import batches, claims
 from labeling.transitions.claims import Cut
@@ -82,25 +81,12 @@ def _fair_shares(
     room = settings.queue_limit - Batch.objects.requests_in_queue()
     if room <= 0:
         return {}
-    waiting = list(
-        _due(way, now, night)
-        .filter(version__in=versions)
-        .order_by("upload_id", "version_id")
-        .values_list("version_id", "upload_id")
-        .annotate(n=Count("pk"))
-    )
+    waiting = claims.claimable(versions, way, most=room, due=night.due_at if night else None, now=now)
     found: dict[int, Share] = defaultdict(dict)
     filled = shares.water_filling(room, [n for *_, n in waiting])
     for (version_id, upload_id, _), share in zip(waiting, filled, strict=True):
         found[version_id][upload_id] = share
     return found
-
-
-def _due(way: Way, now: datetime, night: Night | None) -> DocumentQuerySet:
-    due = Document.objects.may_leave(now).filter(way=way)
-    if night:
-        due = due.due_at(night.due_at)
-    return due
 
 
 def _build_version(

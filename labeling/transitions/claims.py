@@ -14,6 +14,7 @@ from labeling.models import Batch
 from labeling.money.pricing import NOTHING
 from labeling.money.worst_case import WorstCase
 from labeling.querysets import COUNTS_FROM, MAY_LEAVE
+from labeling.states import Way
 
 from .gates import OPEN_GATES
 
@@ -55,6 +56,26 @@ _WORST = """
 
 _FITS = "(%(room)s::numeric IS NULL OR w.usd <= %(room)s)"
 """Alone it does not exceed the room of the money limit; one without a known price does."""
+
+_CLAIMABLE = f"""
+    SELECT waits.version_id, waits.upload_id, few.n
+    FROM (
+        SELECT version_id, upload_id FROM labeling_documenttally
+        WHERE state = 'queued' AND way = %(way)s AND version_id = ANY(%(versions)s)
+        GROUP BY 1, 2 HAVING sum(leaders) > 0
+    ) waits
+    JOIN labeling_upload u ON u.id = waits.upload_id
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS n FROM (
+            SELECT FROM labeling_document d
+            WHERE {MAY_LEAVE} AND d.version_id = waits.version_id AND d.way = %(way)s
+                AND d.upload_id = waits.upload_id
+                AND (%(due)s::timestamptz IS NULL OR {COUNTS_FROM} <= %(due)s)
+            LIMIT %(most)s
+        ) d
+    ) few
+    WHERE few.n > 0 ORDER BY waits.upload_id, waits.version_id
+"""
 
 _CLAIM_INTO_BATCH = f"""
     WITH candidate AS (
@@ -119,6 +140,18 @@ _CLAIM_URGENT = f"""
     FROM chosen
     RETURNING id, document_id, version_id, custom_id
 """
+
+
+def claimable(
+    versions: Sequence[int], way: Way, *, most: int, due: datetime | None, now: datetime
+) -> list[tuple[int, int, int]]:
+    """What `claim_into_batch` could take now: version, upload, and how many documents, the oldest upload first.
+
+    Of each at most `most` are counted: however many wait, no more are looked at than there is room for.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_CLAIMABLE, {"versions": list(versions), "way": way, "most": most, "due": due, "now": now})
+        return cursor.fetchall()
 
 
 def claim_into_batch(
