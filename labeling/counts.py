@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
 
-from labeling.models import Canary, DocumentTally, ListedModel, RequestTally
+from labeling.models import Batch, Canary, DocumentTally, ListedModel, RequestTally
 from labeling.states import CanaryState, DocumentState, Outcome
 
 MANY = 100
@@ -60,11 +60,18 @@ def versions_with_many() -> set[int]:
 
 def proved_canaries(now: datetime) -> QuerySet[Canary]:
     """Canaries that still prove their version: young enough, and from after the last change in its model's life."""
-    changed = ListedModel.objects.filter(
-        id=OuterRef("version__model"), lifecycle_changed_at__gte=OuterRef("decided_at")
-    )
     proved = Canary.objects.filter(state=CanaryState.PROVED, decided_at__gt=now - CANARY_LASTS)
-    return proved.exclude(Exists(changed))
+    return proved.exclude(model_changed_since("decided_at"))
+
+
+def model_changed_since(field: str) -> Exists:
+    """Whether the life cycle of a row's model has changed since the time in this field."""
+    return Exists(ListedModel.objects.filter(id=OuterRef("version__model"), lifecycle_changed_at__gte=OuterRef(field)))
+
+
+def wants_a_canary(batch: Batch, now: datetime) -> bool:
+    """Whether many requests would leave whose version nothing proves any more."""
+    return batch.request_total > MANY and not proved_canaries(now).filter(version=batch.version_id).exists()
 
 
 def unproved_versions(now: datetime, many: set[int] | None = None) -> set[int]:

@@ -40,6 +40,7 @@ def _prove_by_trial(version: LabelingTaskVersion, now: datetime) -> bool:
         Request.objects.filter(version=version, lane=Lane.URGENT, outcome=Outcome.SUCCEEDED)
         .filter(document__trialdocument__isnull=False, ended_at__gt=now - counts.CANARY_LASTS)
         .exclude(result__failure_reason__in=_REFUSED)
+        .exclude(counts.model_changed_since("ended_at"))
         .order_by("-pk")
         .first()
     )

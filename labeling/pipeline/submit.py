@@ -15,7 +15,7 @@ from django.db import close_old_connections, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from labeling import asked_to_wait, batch_api, exact, faults, store
+from labeling import asked_to_wait, batch_api, counts, exact, faults, store
 from labeling.batch_api import ApiError, Fault
 from labeling.configuration import Configuration, installation
 from labeling.locks import only_one
@@ -39,6 +39,9 @@ def submit(batch: Batch, settings: Configuration) -> bool:
     """Send one building batch; True if this call sent it or settled that it cannot go."""
     with only_one(f"submit {batch.pk}") as held:
         if not held or not _may_go(batch):
+            return False
+        if settings.canary and counts.wants_a_canary(batch, timezone.now()):
+            _take_apart(batch)
             return False
         with batches.counted(batch) as may_try:
             return may_try and _write_and_send(batch, settings)
@@ -67,6 +70,14 @@ def _may_go(batch: Batch) -> bool:
         Batch.objects.past_back_off(timezone.now()).filter(pk=batch.pk, state=BatchState.BUILDING).exists()
         and not closed.exists()
     )
+
+
+def _take_apart(batch: Batch) -> None:
+    """Built long ago, and what proved its version proves nothing any more: a canary goes first once more."""
+    why = "its canary is older than a day, or the life of its model has changed"
+    with transaction.atomic():
+        if batches.move(batch, BatchState.BUILDING, BatchState.REJECTED, by="submit", why=why):
+            requests.release_unsent(batch=batch)
 
 
 def _requests(batch: Batch) -> Iterator[tuple[str, str]]:

@@ -1,16 +1,19 @@
 """One document of a new version goes in real time before many are sent in batches."""
 
+from collections.abc import Callable
+from datetime import timedelta
+
 import pytest
 from django.utils import timezone
 
 from labeling import faults
 from labeling.batch_api import Fault
 from labeling.messages.prompts import Label
-from labeling.models import Batch, Canary, Document, Gate, LabelingTask
-from labeling.pipeline import canary, pausing, urgent
-from labeling.states import CanaryState, DocumentState
+from labeling.models import Batch, Canary, Document, Gate, LabelingTask, ListedModel
+from labeling.pipeline import canary, pausing, submit, urgent
+from labeling.states import BatchState, CanaryState, DocumentState
 from tests.fake_api import FakeApi, succeeded
-from tests.pipeline.story import a_version, brought_in, built, setting, states, texts
+from tests.pipeline.story import MODEL, a_version, anew, brought_in, built, setting, states, texts
 
 pytestmark = pytest.mark.usefixtures("house")
 ON = setting(canary=True)
@@ -132,3 +135,64 @@ def test_a_version_needs_its_own_canary(fake: FakeApi) -> None:
     arranged()
     assert built(ON) == []
     assert Batch.objects.count() == 1
+
+
+def proved(fake: FakeApi) -> Batch:
+    """Many documents in a batch that was built behind a canary, and not sent."""
+    brought_in(a_version(), texts(102))
+    arranged()
+    urgent.drain(ON)
+    arranged()
+    (batch,) = built(ON)
+    return Batch.objects.select_related("version__task").get(pk=batch.pk)
+
+
+def a_day_passes() -> None:
+    Canary.objects.update(decided_at=timezone.now() - timedelta(hours=24))
+
+
+def the_model_changes() -> None:
+    now = timezone.now()
+    ListedModel.objects.create(id=MODEL, display_name=MODEL, seen_at=now, lifecycle_changed_at=now)
+
+
+def test_within_a_day_no_second_canary_is_sent(fake: FakeApi) -> None:
+    proved(fake)
+    Canary.objects.update(decided_at=timezone.now() - timedelta(hours=23, minutes=59))
+    brought_in(a_version(), texts(150, "more"))
+    arranged()
+    assert [batch.request_total for batch in built(ON)] == [150]
+    assert len(fake.called("send_message")) == 1
+
+
+@pytest.mark.parametrize("what_happens", [a_day_passes, the_model_changes])
+def test_a_proof_ends_after_a_day_and_when_the_life_of_its_model_changes(
+    fake: FakeApi, what_happens: Callable[[], None]
+) -> None:
+    proved(fake)
+    what_happens()
+    brought_in(a_version(), texts(150, "more"))
+    arranged()
+    assert built(ON) == []
+    urgent.drain(ON)
+    arranged()
+    assert [batch.request_total for batch in built(ON)] == [149]
+    assert len(fake.called("send_message")) == 2
+
+
+@pytest.mark.parametrize("what_happens", [a_day_passes, the_model_changes])
+def test_a_batch_whose_proof_ended_before_it_left_waits_for_another_canary(
+    fake: FakeApi, what_happens: Callable[[], None]
+) -> None:
+    batch = proved(fake)
+    what_happens()
+    assert not submit.submit(batch, ON)
+    assert fake.called("create_batch") == []
+    assert (anew(batch).state, states()[DocumentState.QUEUED]) == (BatchState.REJECTED, batch.request_total)
+    assert set(Document.objects.filter(state=DocumentState.QUEUED).values_list("attempts", flat=True)) == {0}
+    arranged()
+    urgent.drain(ON)
+    arranged()
+    (second,) = built(ON)
+    assert submit.submit(anew(second), ON)
+    assert len(fake.called("create_batch")) == 1

@@ -7,11 +7,20 @@ from django.utils import timezone
 
 from labeling import faults, waiting
 from labeling.batch_api import Fault
-from labeling.models import Canary, Document, LabelingTaskVersion, Request, Trial, TrialDocument, Upload
+from labeling.models import (
+    Canary,
+    Document,
+    LabelingTaskVersion,
+    ListedModel,
+    Request,
+    Trial,
+    TrialDocument,
+    Upload,
+)
 from labeling.pipeline import canary, conductor, intake, trial, urgent, wishes, withdraw
 from labeling.states import CanaryState, DocumentState, HoldKind, UploadState, WaitingReason, Way
 from tests.fake_api import FakeApi, errored, succeeded
-from tests.pipeline.story import a_version, brought_in, built, received, sent, setting, states, texts
+from tests.pipeline.story import MODEL, a_version, brought_in, built, received, sent, setting, states, texts
 
 pytestmark = pytest.mark.usefixtures("house")
 
@@ -157,6 +166,15 @@ def test_a_trial_of_yesterday_proves_nothing_today(fake: FakeApi) -> None:
     tried(a_version(), texts(130), 1)
     urgent.drain(setting())
     Request.objects.update(ended_at=timezone.now() - timedelta(hours=25))
+    canary.arrange(setting(canary=True), timezone.now())
+    assert not Canary.objects.filter(state=CanaryState.PROVED).exists()
+
+
+def test_a_trial_from_before_the_life_of_its_model_changed_proves_nothing(fake: FakeApi) -> None:
+    tried(a_version(), texts(130), 1)
+    urgent.drain(setting())
+    now = timezone.now()
+    ListedModel.objects.create(id=MODEL, display_name=MODEL, seen_at=now, lifecycle_changed_at=now)
     canary.arrange(setting(canary=True), timezone.now())
     assert not Canary.objects.filter(state=CanaryState.PROVED).exists()
 
