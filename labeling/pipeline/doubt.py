@@ -135,7 +135,7 @@ def _newer_than_intent(batch: Batch, listed: list[MessageBatch]) -> list[Message
 def _decide(batch: Batch, candidate: Candidate, mirror: MessageBatch, now: datetime) -> None:
     """An ended candidate tells by its lines whose it is; a failed reading leaves it watched."""
     try:
-        custom_id = whose.custom_id_of(candidate.message_batch_id)
+        custom_id = whose.custom_id_of(candidate.message_batch_id, batch.token)
     except ApiError as error:
         log.warning("candidate %s of %s: %s", candidate.message_batch_id, batch, error.message)
         return

@@ -35,7 +35,6 @@ log = logging.getLogger(__name__)
 
 CHUNK_LINES = 10_000
 CHUNK_BYTES = 16_000_000
-LEASE = timedelta(minutes=2)
 DOWNLOAD_AGAIN_AFTER = (timedelta(0), timedelta(minutes=1), timedelta(minutes=5))
 """Waits after a clean download that lacked lines; what lacks after the last one is missing."""
 
@@ -80,7 +79,7 @@ def _fetch(batch: Batch, settings: Configuration) -> bool:
 
 def _carries_its_token(batch: Batch) -> bool:
     """Looked at where the id was found after a doubt: a person may have adopted another's."""
-    custom_id = whose.custom_id_of(str(batch.message_batch_id))
+    custom_id = whose.custom_id_of(str(batch.message_batch_id), batch.token)
     own = custom_ids.parse(custom_id, installation())
     return custom_id is None or (own is not None and own.token == batch.token)
 
@@ -136,11 +135,9 @@ def _chunks(lines: Iterator[bytes], own: str, token: str, judge: Judge) -> Itera
 
 
 def _store(batch: Batch, chunk: _Chunk, booking: Booking) -> None:
-    now = timezone.now()
     for line, custom_id, why in chunk.strays:
         _keep_aside(batch, line, custom_id, why)
-    results.settle([chunk.readings[document_id] for document_id in sorted(chunk.readings)], booking, now)
-    Batch.objects.filter(pk=batch.pk).update(lease_until=now + LEASE)
+    results.settle([chunk.readings[document_id] for document_id in sorted(chunk.readings)], booking, timezone.now())
     faults.reach("ingest: chunk stored")
 
 

@@ -1,7 +1,7 @@
 """A restored backup -> Batch (ended) for every Message Batch since then, so that nothing of it is paid again.
 
 custom_ids can be read only when a Message Batch has ended, so running ones are waited for. A batch is ours
-when its first readable line carries the installation's prefix. Its documents are told by id and by the first
+when one of its first lines carries the installation's prefix. Its documents are told by id and by the first
 eight characters of their text's hash; both must fit. Batches are taken in the order in which they were
 created, because a document may have gone again from one to the next. Every step is harmless to repeat.
 """
@@ -146,21 +146,23 @@ class _Lines:
 
 def _read(mirror: MessageBatch) -> _Lines | None:
     """The custom_ids of all lines; None for a batch of another program. Lines without a document here are kept."""
-    own, lines = installation(), None
+    own, lines, strange = installation(), None, 0
     with batch_api.result_lines(mirror.id) as stream:
         for chunk in _chunks(stream):
             found: list[tuple[FoundLine, bytes]] = []
             for line in chunk:
                 read = read_line(line)
                 parsed = custom_ids.parse(read[0], own) if read else None
-                if lines is None and read is not None:
-                    if parsed is None:
-                        return None
-                    lines = _Lines(parsed.token, [])
+                if lines is None and parsed is not None:
+                    lines = _Lines(parsed.token, [], others=strange)
                 if parsed and lines and parsed.token == lines.token:
                     found.append((FoundLine(parsed.document_id, parsed.text_hash, str(read and read[0])), line))
                 elif lines:
                     lines.others += 1
+                else:
+                    strange += read is not None
+            if lines is None and strange:
+                return None
             if lines:
                 lines.ours += [line for line, _ in found]
             _keep_what_nobody_knows(mirror, found)

@@ -56,6 +56,18 @@ def test_a_batch_that_was_accepted_is_adopted_by_a_result_line_and_paid_once(fak
     assert len(fake.called("create_batch")) == 1
 
 
+@pytest.mark.parametrize("line", [b"nonsense", b'{"custom_id": "theirs-1", "result": {"type": "expired"}}'])
+def test_a_strange_first_line_hides_nobody(fake: FakeApi, line: bytes) -> None:
+    """Struck off it would count as absent, and everything of it would be paid a second time."""
+    batch = a_doubtful_batch(fake, accepted=True)
+    fake.end()
+    fake.lines["msgbatch_000001"].insert(0, line)
+    assert settled(at=GRACE + timedelta(seconds=5)) == 1
+    assert anew(batch).state == BatchState.ENDED
+    fetched()
+    assert states() == {DocumentState.LABELED: 3}
+
+
 def test_a_candidate_in_progress_is_only_watched_however_long_it_takes(fake: FakeApi) -> None:
     batch = a_doubtful_batch(fake, accepted=True)
     assert settled(at=10 * GRACE) == 0
