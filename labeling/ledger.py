@@ -136,7 +136,7 @@ MOST_NAMED = 50
 
 @dataclass(frozen=True, slots=True)
 class Unbalanced:
-    """An upload or a batch that does not sum: what it says of itself, and what the rows say."""
+    """An upload, a batch, or a night that does not sum: what it says of itself, and what the rows say."""
 
     subject: str
     said: int
@@ -149,7 +149,7 @@ class Unbalanced:
 
 
 def unbalanced() -> list[Unbalanced]:
-    """Every upload and every batch recomputed from its rows; those that do not sum, by name."""
+    """Every upload, batch, and night recomputed from its rows; those that do not sum, by name."""
     with connection.cursor() as cursor:
         cursor.execute(_UNBALANCED, {"most": MOST_NAMED})
         return [Unbalanced(subject, int(said), int(rows)) for subject, said, rows in cursor.fetchall()]
@@ -163,6 +163,11 @@ _UNBALANCED = """
     (SELECT 'B-' || b.id, b.request_total, COALESCE(r.n, 0) FROM labeling_batch b
         LEFT JOIN (SELECT batch_id, count(*) AS n FROM labeling_request GROUP BY 1) r ON r.batch_id = b.id
         WHERE b.request_total <> COALESCE(r.n, 0) ORDER BY b.id LIMIT %(most)s)
+    UNION ALL
+    (SELECT 'N-' || w.date, sum(b.request_total), COALESCE(sum(r.n), 0) FROM labeling_night w
+        JOIN labeling_batch b ON b.night_id = w.id
+        LEFT JOIN (SELECT batch_id, count(*) AS n FROM labeling_request GROUP BY 1) r ON r.batch_id = b.id
+        GROUP BY w.id HAVING sum(b.request_total) <> COALESCE(sum(r.n), 0) ORDER BY w.date LIMIT %(most)s)
 """
 
 

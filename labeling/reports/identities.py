@@ -1,4 +1,4 @@
-"""What must sum for one upload and for one batch, from the counters, and when the whole book last agreed."""
+"""What must sum for one upload, one batch, and one night, from the counters, and when the book last agreed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.db.models import Max, Sum
 
-from labeling.models import Batch, LedgerCheck, RequestTally, Upload
+from labeling.models import Batch, LedgerCheck, Night, RequestTally, Upload
 from labeling.states import DocumentState, Outcome, UploadState
 
 _COUNTING = (UploadState.RECEIVED, UploadState.CHECKED, UploadState.IMPORTING)
@@ -66,6 +66,19 @@ def of_batch(batch: Batch) -> Identities:
     total = max((total for _, total in found.values()), default=batch.request_total)
     parts = [(found.get(outcome, (0, 0))[0], outcome.replace("_", " ")) for outcome in Outcome]
     return Identities([Identity(total, "request", parts)], _agreed_at())
+
+
+def of_night(night: Night) -> Identities:
+    """The requests that left with it = their outcomes; both sides in one statement."""
+    rows = list(
+        Batch.objects.filter(night=night)
+        .order_by()
+        .values_list("pk", "request_total", "requesttally__outcome")
+        .annotate(n=Sum("requesttally__requests"))
+    )
+    totals = {pk: total for pk, total, *_ in rows}
+    parts = [(sum(n or 0 for *_, of, n in rows if of == outcome), outcome.replace("_", " ")) for outcome in Outcome]
+    return Identities([Identity(sum(totals.values()), "request", parts)], _agreed_at())
 
 
 def _agreed_at() -> datetime | None:

@@ -165,6 +165,18 @@ def test_the_ticked_ones_go_again_and_the_others_stay(operator: Client, failures
     assert Document.objects.filter(failure_reason="not_a_label").count() == 2
 
 
+def test_the_ticked_ones_are_closed_and_the_others_stay(operator: Client, failures: LabelingTask) -> None:
+    one, two = Document.objects.filter(failure_reason="not_a_label")[:2]
+    assert f'formaction="{CAUSE}/close">Close the ticked ones<' in operator.get(f"{CAUSE}/").content.decode()
+    ticked = {"reason": "not ours", "which": "ticked", "document": [one.pk, two.pk]}
+    assert "2 documents are closed" in words(operator.post(f"{CAUSE}/close", ticked, follow=True).content)
+    assert set(Document.objects.filter(closed_reason="not ours")) == {one, two}
+    assert "Nothing was ticked" in words(
+        operator.post(f"{CAUSE}/close", {"reason": "no", "which": "ticked"}, follow=True).content
+    )
+    assert Document.objects.need_a_person().count() == 3
+
+
 def test_ticking_nothing_sends_nothing(operator: Client, failures: LabelingTask) -> None:
     response = operator.post(f"{CAUSE}/send", {"way": "tonight", "which": "ticked"}, follow=True)
     assert "Nothing was ticked" in words(response.content)

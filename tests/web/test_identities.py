@@ -1,5 +1,7 @@
 """Every upload and every batch shows what must sum, red where it does not, and when the book last agreed."""
 
+from datetime import date, timedelta
+
 import pytest
 from django.db import connection
 from django.test import Client
@@ -7,7 +9,7 @@ from django.test import Client
 from labeling import ledger
 from labeling.health import status
 from labeling.health.doctor import examine
-from labeling.models import Batch, LedgerCheck, Upload
+from labeling.models import Batch, LedgerCheck, Night, Upload
 from labeling.states import Outcome
 from tests.factories import make_batch, make_document, make_request, make_result, make_upload, make_version
 from tests.web.reading import see
@@ -71,6 +73,16 @@ def test_status_and_doctor_name_the_upload_and_the_batch(batch: Batch) -> None:
     sentences = " ".join(examine())
     assert f"{upload} says 6 documents accepted, and its rows are 4." in sentences
     assert f"{batch} says 5 requests, and its rows are 3." in sentences
+
+
+def test_a_night_shows_how_its_requests_ended_and_is_named_where_they_do_not_sum(batch: Batch, viewer: Client) -> None:
+    night = Night.objects.create(date=date(2026, 11, 19), due_at=batch.built_at - timedelta(days=3))
+    Batch.objects.update(night=night)
+    assert "3 requests = 1 open + 2 succeeded" in see(viewer, "/nights/2026-11-19/")
+    Batch.objects.update(request_total=5)
+    assert "5 requests ≠ 1 open + 2 succeeded, which is 3: run" in see(viewer, "/nights/2026-11-19/")
+    assert {"subject": "N-2026-11-19", "said": 5, "rows": 3} in status.status()["unbalanced"]
+    assert "N-2026-11-19 says 5 requests, and its rows are 3." in " ".join(examine())
 
 
 def test_counters_of_two_batches_that_were_mixed_up_are_seen(batch: Batch) -> None:
