@@ -13,6 +13,7 @@ from labeling.states import (
     HoldKind,
     NoticeKind,
     OrderState,
+    Proof,
     UploadKind,
     UploadState,
     Way,
@@ -112,9 +113,8 @@ class BatchQuerySet(models.QuerySet["Batch"]):
 
     def set_aside(self) -> "BatchQuerySet":
         """Waiting for a worker, but work on them ended so many workers that a person must look."""
-        return self.filter(
-            state__in=(BatchState.BUILDING, BatchState.ENDED), unfinished_tries__gte=MOST_UNFINISHED_TRIES
-        )
+        waits = Q(state__in=(BatchState.BUILDING, BatchState.ENDED)) | Q(proof=Proof.DUE)
+        return self.filter(waits, unfinished_tries__gte=MOST_UNFINISHED_TRIES)
 
     def requests_in_queue(self) -> int:
         """Requests that count against the account's queue limit."""

@@ -4,6 +4,8 @@ Delivery is at least once, so every function here may run twice, at once, or die
 are the queue, and what a run leaves undone the next one finds.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -37,7 +39,10 @@ from labeling.waking import TICKS, wake
 
 BULK, URGENT = "bulk", "urgent"
 LEASE = timedelta(minutes=3)
-"""A row that was handed to a worker is handed out again after this, unless the worker renews it."""
+"""A row that was handed to the queue is handed out again after this, unless a worker has begun with it."""
+
+IN_HAND = timedelta(minutes=1)
+"""A row that is worked on stays in its worker's hands this long after each beat: then the worker is dead."""
 
 URGENT_RUN = timedelta(minutes=5)
 PATIENCE = 20.0
@@ -102,6 +107,23 @@ def _leased(rows: QuerySet[Any], name: str) -> list[tuple[str, int]]:
     ]
 
 
+@contextmanager
+def _at_work(row: Any, doing: str) -> Iterator[None]:
+    """Beats, keeps the row in this worker's hands, and lets go of it at the end.
+
+    Nothing rests on it: should two work on a row at once, the lock of the work decides.
+    """
+    mine = type(row).objects.filter(pk=row.pk)
+
+    def hold() -> None:
+        mine.update(lease_until=timezone.now() + IN_HAND)
+
+    hold()
+    with beating(BULK, doing, also=hold):
+        yield
+    mine.update(lease_until=None)
+
+
 def check_upload(upload_id: int) -> str:
     from labeling.files import FileRefused
     from labeling.pipeline import intake, measure
@@ -151,9 +173,8 @@ def submit_batch(batch_id: int) -> str:
     from labeling.pipeline import submit
 
     batch = Batch.objects.select_related("version__task").get(pk=batch_id)
-    with beating(BULK, f"submit {batch}"):
+    with _at_work(batch, f"submit {batch}"):
         submit.submit(batch, configuration.load())
-    Batch.objects.filter(pk=batch_id).update(lease_until=None)
     batch.refresh_from_db()
     return f"{batch}: {batch.state}"
 
@@ -162,9 +183,8 @@ def ingest_batch(batch_id: int) -> str:
     from labeling.pipeline import ingest
 
     batch = Batch.objects.select_related("version__task").get(pk=batch_id)
-    with beating(BULK, f"ingest {batch}"):
+    with _at_work(batch, f"ingest {batch}"):
         done = ingest.ingest(batch, configuration.load())
-    Batch.objects.filter(pk=batch_id).update(lease_until=None)
     return f"{batch}: {'ingested' if done else 'not complete'}"
 
 
@@ -172,9 +192,8 @@ def prove_batch(batch_id: int) -> str:
     from labeling.pipeline import prove
 
     batch = Batch.objects.select_related("version").get(pk=batch_id)
-    with beating(BULK, f"prove {batch}"):
+    with _at_work(batch, f"prove {batch}"):
         proof = prove.prove(batch)
-    Batch.objects.filter(pk=batch_id).update(lease_until=None)
     return f"{batch}: {proof}"
 
 
@@ -182,7 +201,7 @@ def freeze_selection(selection_id: int) -> str:
     from labeling.pipeline import bulk
 
     selection = Selection.objects.get(pk=selection_id)
-    with beating(BULK, f"note {selection}"):
+    with _at_work(selection, f"note {selection}"):
         bulk.freeze(selection)
     return f"{selection}: {selection.documents} documents"
 
@@ -192,9 +211,8 @@ def carry_out(act_id: int) -> str:
     from labeling.pipeline import bulk
 
     act = BulkAct.objects.get(pk=act_id)
-    with beating(BULK, f"bulk act {act_id}"):
+    with _at_work(act, f"bulk act {act_id}"):
         done = bulk.go_on(act, seconds=PATIENCE)
-    BulkAct.objects.filter(pk=act_id).update(lease_until=None)
     wake()
     return f"bulk act {act_id}: {act.looked_at} looked at, {'done' if done else 'to be continued'}"
 
@@ -203,9 +221,8 @@ def make_searchable(upload_id: int) -> str:
     from labeling.transitions import words
 
     upload = Upload.objects.get(pk=upload_id)
-    with beating(BULK, f"words of U-{upload_id}"):
+    with _at_work(upload, f"words of U-{upload_id}"):
         done = words.make_searchable(upload, seconds=PATIENCE)
-    Upload.objects.filter(pk=upload_id).update(lease_until=None)
     wake()
     return f"words of U-{upload_id}: {'done' if done else 'to be continued'}"
 

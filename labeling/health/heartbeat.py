@@ -4,7 +4,7 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -54,11 +54,14 @@ def _cluster(sentinel: int) -> str:
 
 
 @contextmanager
-def beating(queue: str, doing: str) -> Iterator[None]:
-    """Beats for as long as the block runs: a create call may take a quarter of an hour without a line of ours."""
+def beating(queue: str, doing: str, *, also: Callable[[], object] = lambda: None) -> Iterator[None]:
+    """Beats for as long as the block runs: a create call may take a quarter of an hour without a line of ours.
+
+    `also` is done with each beat but the first, in a thread of its own.
+    """
     beat(queue, doing)
     stop = threading.Event()
-    thread = threading.Thread(target=_keep_beating, args=(queue, doing, stop), daemon=True)
+    thread = threading.Thread(target=_keep_beating, args=(queue, doing, also, stop), daemon=True)
     thread.start()
     try:
         yield
@@ -67,11 +70,12 @@ def beating(queue: str, doing: str) -> Iterator[None]:
         thread.join()
 
 
-def _keep_beating(queue: str, doing: str, stop: threading.Event) -> None:
+def _keep_beating(queue: str, doing: str, also: Callable[[], object], stop: threading.Event) -> None:
     """Runs in a thread with a connection of its own."""
     while not stop.wait(EVERY_SECONDS):
         try:
             beat(queue, doing)
+            also()
         except Exception as error:  # whatever it was: without the beats after it, work that goes on would be ended
             log.warning("no sign of life while doing %s: %s", doing, error)
             connection.close()

@@ -1,6 +1,7 @@
 """The ticks of the clusters: each looks at the rows and hands out what nobody has."""
 
-from datetime import timedelta
+import time
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from labeling.models import Batch, Document, DocumentWords, Gate, Heartbeat, Led
 from labeling.pipeline import intake
 from labeling.states import BatchState, DocumentState, UploadState, Way
 from tests.fake_api import FakeApi
-from tests.pipeline.story import a_version, at_once, brought_in, confirmed, setting, states, texts
+from tests.pipeline.story import a_version, at, at_once, brought_in, confirmed, setting, states, texts
 
 pytestmark = pytest.mark.usefixtures("house")
 
@@ -71,6 +72,51 @@ def test_work_that_somebody_has_is_not_handed_out_again_before_its_lease_ends(fa
     Upload.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
     assert tasks.hand_out() == 1
     assert handed_out() == [("bulk", "import_upload")] * 2
+
+
+class Death(BaseException):
+    """Ends a worker as a kill of its process does."""
+
+
+def test_the_work_of_a_dead_worker_is_handed_out_again_a_minute_later(
+    fake: FakeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    brought_in(a_version(), texts(3))
+    tasks.tick()
+    handed_out()
+    now = at(monkeypatch, timezone.now())
+
+    def die(*_: object) -> None:
+        raise Death
+
+    with monkeypatch.context() as deadly:
+        deadly.setattr("labeling.pipeline.submit.bodies.write", die)
+        with pytest.raises(Death):
+            tasks.submit_batch(Batch.objects.get().pk)
+    at(monkeypatch, now + timedelta(seconds=60))
+    assert tasks.hand_out() == 0
+    at(monkeypatch, now + timedelta(seconds=61))
+    assert tasks.hand_out() == 1
+    assert handed_out() == [("bulk", "submit_batch")]
+
+
+def test_work_that_goes_on_stays_in_its_worker_s_hands(fake: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    brought_in(a_version(), texts(3))
+    tasks.tick()
+    monkeypatch.setattr("labeling.health.heartbeat.EVERY_SECONDS", 0.01)
+    leases: list[datetime] = []
+
+    def submit_slowly(*_: object) -> None:
+        until = time.monotonic() + 20
+        while len(set(leases)) < 4 and time.monotonic() < until:
+            leases.append(Batch.objects.get().lease_until or timezone.now())
+
+    with monkeypatch.context() as slow:
+        slow.setattr("labeling.pipeline.submit.submit", submit_slowly)
+        tasks.submit_batch(Batch.objects.get().pk)
+    assert sorted(leases) == leases
+    assert len(set(leases)) == 4
+    assert Batch.objects.get().lease_until is None
 
 
 def test_two_ticks_at_once_hand_out_each_piece_once(fake: FakeApi) -> None:

@@ -18,7 +18,7 @@ from labeling.health.troubles import troubles
 from labeling.models import Batch, Document, Heartbeat, Request, Result, Upload
 from labeling.pipeline import conductor
 from labeling.querysets import MOST_UNFINISHED_TRIES
-from labeling.states import BatchState, DocumentState, UploadState, Way
+from labeling.states import DocumentState, UploadState, Way
 from labeling.transitions import batches
 from tests.fake_api import FakeApi
 from tests.pipeline.story import (
@@ -29,6 +29,7 @@ from tests.pipeline.story import (
     confirmed,
     ended,
     fetched,
+    played,
     setting,
     states,
     texts,
@@ -162,23 +163,24 @@ def dies(monkeypatch: pytest.MonkeyPatch, place: str) -> None:
     monkeypatch.setattr(place, end)
 
 
-@pytest.mark.parametrize("stage", ["submit", "ingest"])
+@pytest.mark.parametrize("stage", ["submit", "ingest", "prove"])
 def test_work_that_ends_its_worker_again_and_again_is_set_aside(
     stage: str, fake: FakeApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     brought_in(a_version(), texts(3))
-    (batch,) = built() if stage == "submit" else ended(fake)
-    place = {"submit": "labeling.pipeline.submit.bodies.write", "ingest": "labeling.pipeline.ingest._download"}[stage]
-    run = {"submit": tasks.submit_batch, "ingest": tasks.ingest_batch}[stage]
+    (batch,) = {"submit": built, "ingest": lambda: ended(fake), "prove": lambda: played(fake)}[stage]()
+    place = {"submit": "submit.bodies.write", "ingest": "ingest._download", "prove": "prove._compare"}[stage]
+    run = {"submit": tasks.submit_batch, "ingest": tasks.ingest_batch, "prove": tasks.prove_batch}[stage]
+    before = batch.state
     with monkeypatch.context() as deadly:
-        dies(deadly, place)
+        dies(deadly, f"labeling.pipeline.{place}")
         for _ in range(DEATHS):
             with pytest.raises(Death):
                 run(batch.pk)
         run(batch.pk)
     run(batch.pk)
     batch.refresh_from_db()
-    assert batch.state == (BatchState.BUILDING if stage == "submit" else BatchState.ENDED)
+    assert batch.state == before
     assert batch.note == f"Work on it ended its worker {DEATHS} times; it was set aside."
     named = [trouble for trouble in troubles(configuration.load(), timezone.now()) if trouble.kind == "set_aside"]
     assert [trouble.sentence for trouble in named] == [f"{batch} stands still: {batch.note}"]
