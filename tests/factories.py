@@ -37,7 +37,7 @@ from labeling.models import (
 )
 from labeling.money.pricing import Usage
 from labeling.states import BatchState, DocumentState, FailureReason, Kind, Lane, Outcome, UploadState, Way
-from labeling.transitions.requests import end_without_answer, release_unsent
+from labeling.transitions.requests import end_without_answer, release_unsent, share_out
 from labeling.transitions.results import Booking, Reading, settle
 
 MODEL = "claude-haiku-4-5"
@@ -220,6 +220,7 @@ def make_request(
         mirrored = F("processing") + int(batch.state in BatchState.with_message_batch())
         Batch.objects.filter(pk=batch.pk).update(request_total=F("request_total") + 1, processing=mirrored)
         batch.refresh_from_db(fields=["request_total", "processing"])
+        share_out(batch)
     if outcome == Outcome.NOT_SENT:
         release_unsent(request_ids=[request.pk])
     elif outcome != Outcome.OPEN:

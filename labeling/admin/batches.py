@@ -9,7 +9,18 @@ from django.utils.safestring import SafeString
 
 from labeling.configuration import installation
 from labeling.messages import custom_ids
-from labeling.models import Account, Batch, BatchEvent, Candidate, Document, Night, Request, StrayLine
+from labeling.models import (
+    Account,
+    Batch,
+    BatchEvent,
+    BatchShare,
+    Candidate,
+    Document,
+    Night,
+    Request,
+    StrayLine,
+    Upload,
+)
 from labeling.states import Outcome
 
 from . import settling
@@ -100,6 +111,19 @@ class BatchEventAdmin(LookAdmin):
     @admin.display(description="batch")
     def of_batch(self, event: BatchEvent) -> SafeString:
         return link(Batch, event.batch_id, f"B-{event.batch_id}")
+
+
+@admin.register(BatchShare)
+class BatchShareAdmin(LookAdmin):
+    list_display = ("id", "of_batch", "of_upload", "requests")
+
+    @admin.display(description="batch")
+    def of_batch(self, share: BatchShare) -> SafeString:
+        return link(Batch, share.batch_id, f"B-{share.batch_id}")
+
+    @admin.display(description="upload")
+    def of_upload(self, share: BatchShare) -> SafeString:
+        return link(Upload, share.upload_id, f"U-{share.upload_id}")
 
 
 @admin.register(Candidate)

@@ -1,6 +1,6 @@
 """The rows of Nightshift, a file for each part of the story."""
 
-from .batches import Account, Batch, BatchEvent, Candidate, Night, Request, Result, ResultLine, StrayLine
+from .batches import Account, Batch, BatchEvent, BatchShare, Candidate, Night, Request, Result, ResultLine, StrayLine
 from .decisions import Tryout
 from .documents import Document, DocumentText, DocumentWords
 from .erasures import Erasure
@@ -24,6 +24,7 @@ __all__ = [
     "AnswerTally",
     "Batch",
     "BatchEvent",
+    "BatchShare",
     "BulkAct",
     "Canary",
     "Candidate",

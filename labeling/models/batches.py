@@ -160,6 +160,20 @@ class Batch(models.Model):
         return f"B-{self.pk}"
 
 
+class BatchShare(models.Model):
+    """How many requests of a batch carry documents of an upload; written with them, so that no page counts requests."""
+
+    batch = models.ForeignKey(Batch, on_delete=models.CASCADE, related_name="shares")
+    upload = models.ForeignKey("Upload", on_delete=models.CASCADE, related_name="shares")
+    requests = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("batch", "upload"), name="batch_share_once"),)
+
+    def __str__(self) -> str:
+        return f"B-{self.batch_id}: {self.requests} of U-{self.upload_id}"
+
+
 class Candidate(models.Model):
     """A Message Batch that may be the one a doubtful submission made: only watched until a line tells."""
 

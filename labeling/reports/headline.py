@@ -16,7 +16,7 @@ STILL_TONIGHT = timedelta(hours=6)
 
 def title(sheet: Sheet, house: House | None, now: datetime) -> str:
     """One sentence without a full stop. Times are in the zone that is active."""
-    if house and house.is_first_run:
+    if house and house.is_empty:
         return "Nothing is in yet"
     words = [_what_it_did(sheet, now), *_doubt(sheet), *([_for_you(house.needs)] if house else [])]
     sentence = ", ".join(words)

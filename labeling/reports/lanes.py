@@ -1,14 +1,14 @@
-"""The rail of a night: a lane per labeling task, a tick per batch that is back.
+"""The rail of a night: a lane per upload, or per labeling task that many uploads left with; a tick per batch back.
 
 There is no percentage inside a batch; true progress exists across batches, and that is what a lane shows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from labeling.models import Batch, LabelingTask
+from labeling.models import Batch, BatchShare, LabelingTask, Upload
 from labeling.states import BatchState
 
 from .rail import HOUR, Axis, Tick, TimeBar, night_spans, usual_duration, usual_durations
@@ -16,6 +16,8 @@ from .rail import HOUR, Axis, Tick, TimeBar, night_spans, usual_duration, usual_
 NEVER_SENT = (BatchState.REJECTED, BatchState.ABSENT)
 SENT = BatchState.with_message_batch()
 MOST_NAMED = 3
+MOST_UPLOADS = 4
+"""A task with more uploads in one night, or in one day, has one lane for all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +30,16 @@ class BatchTick:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """The batches of one task. Counts are requests of batches that the API has; places are percent of the axis."""
+    """The batches of one upload, or of all uploads of a task where `upload` is None.
+
+    `carried` are the requests of each batch that belong here. Counts are requests; places are percent of the axis.
+    """
 
     task: LabelingTask
+    upload: Upload | None
+    uploads: int
     batches: Sequence[Batch]
+    carried: Mapping[int, int]
     by_day: bool
     bars: Sequence[TimeBar]
     ticks: Sequence[BatchTick]
@@ -54,11 +62,16 @@ class Lane:
 
     @property
     def requests(self) -> int:
-        return sum(batch.request_total for batch in self.batches if batch.state not in NEVER_SENT)
+        return sum(self.carried[batch.pk] for batch in self.wanted)
 
     @property
     def requests_back(self) -> int:
-        return sum(batch.request_total for batch in self.back)
+        return sum(self.carried[batch.pk] for batch in self.back)
+
+    @property
+    def knows_labeled(self) -> bool:
+        """What a batch brought is known of the whole batch only; one that others share says nothing about a part."""
+        return all(self.carried[batch.pk] == batch.request_total for batch in self.back)
 
     @property
     def labeled(self) -> int:
@@ -125,14 +138,11 @@ class Lanes:
 
 def lanes(batches: Sequence[Batch], now: datetime, night: time, zone: ZoneInfo, shown_zone: ZoneInfo) -> Lanes:
     """One axis for all; those with trouble first, then what runs, what left by day after what left at night."""
-    groups: dict[tuple[bool, int], list[Batch]] = {}
-    for batch in batches:
-        groups.setdefault((batch.night_id is None, batch.version.task_id), []).append(batch)
     usual = usual_durations({batch.version.task_id for batch in batches if batch.ended_at is None})
     usual_at = {batch.pk: _usual_at(batch, usual) for batch in batches}
     start, end = _span(batches, usual_at, now)
     axis = Axis(start, end, now, shown_zone)
-    rows = [_lane(group, by_day, usual_at, axis) for (by_day, _), group in groups.items()]
+    rows = [_lane(group, usual_at, axis) for group in _groups(batches)]
     shows_now = start <= now <= end
     return Lanes(
         rows=sorted(rows, key=_order),
@@ -144,11 +154,46 @@ def lanes(batches: Sequence[Batch], now: datetime, night: time, zone: ZoneInfo, 
     )
 
 
+@dataclass(slots=True)
+class _Group:
+    by_day: bool
+    upload: Upload | None
+    uploads: int
+    batches: list[Batch]
+    carried: dict[int, int]
+
+
+def _groups(batches: Sequence[Batch]) -> list[_Group]:
+    """By task, and where a few uploads are all that its batches carry, by upload. One query."""
+    of_task: dict[tuple[bool, int], list[Batch]] = {}
+    for batch in batches:
+        of_task.setdefault((batch.night_id is None, batch.version.task_id), []).append(batch)
+    shares: dict[int, list[BatchShare]] = {batch.pk: [] for batch in batches}
+    for share in BatchShare.objects.filter(batch__in=shares).select_related("upload") if shares else ():
+        shares[share.batch_id].append(share)
+    return [group for (by_day, _), found in of_task.items() for group in _groups_of_task(found, shares, by_day=by_day)]
+
+
+def _groups_of_task(batches: list[Batch], shares: Mapping[int, list[BatchShare]], *, by_day: bool) -> list[_Group]:
+    uploads = {share.upload_id: share.upload for batch in batches for share in shares[batch.pk]}
+    knows_all = all(sum(s.requests for s in shares[b.pk]) == b.request_total for b in batches)
+    if not knows_all or len(uploads) > MOST_UPLOADS:
+        return [_Group(by_day, None, len(uploads), batches, {batch.pk: batch.request_total for batch in batches})]
+    groups = {pk: _Group(by_day, upload, 1, [], {}) for pk, upload in uploads.items()}
+    for batch in batches:
+        for share in shares[batch.pk]:
+            groups[share.upload_id].batches.append(batch)
+            groups[share.upload_id].carried[batch.pk] = share.requests
+    return list(groups.values())
+
+
 def _order(lane: Lane) -> tuple[bool, bool, bool, int, str]:
-    return (lane.by_day, lane.glyph != "late", not lane.is_running, -lane.requests, lane.task.name)
+    name = lane.upload.file_name if lane.upload else lane.task.name
+    return (lane.by_day, lane.glyph != "late", not lane.is_running, -lane.requests, name)
 
 
-def _lane(batches: Sequence[Batch], by_day: bool, usual_at: dict[int, datetime | None], axis: Axis) -> Lane:
+def _lane(group: _Group, usual_at: dict[int, datetime | None], axis: Axis) -> Lane:
+    batches = group.batches
     created = [batch.created_at for batch in batches if batch.created_at]
     running = [batch for batch in batches if batch.created_at and batch.ended_at is None]
     late = [batch for batch in running if _is_late(batch, usual_at[batch.pk], axis.now)]
@@ -160,8 +205,11 @@ def _lane(batches: Sequence[Batch], by_day: bool, usual_at: dict[int, datetime |
     first, last = min(created, default=None), axis.now if running else max(ends, default=None)
     return Lane(
         task=batches[0].version.task,
+        upload=group.upload,
+        uploads=group.uploads,
         batches=batches,
-        by_day=by_day,
+        carried=group.carried,
+        by_day=group.by_day,
         bars=_bars(first, last, bool(running), max(usual) if knows_usual else None, axis),
         ticks=[_tick(batch, axis) for batch in batches if batch.ended_at],
         elapsed=last - first if first and last else None,

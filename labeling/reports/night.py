@@ -7,7 +7,7 @@ belong to it; beside them stand the batches that left by day in between.
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from django.db.models import F, OuterRef, Q, Subquery, Sum
@@ -20,12 +20,14 @@ from labeling.models import Batch, Gate, Heartbeat, Night, RequestTally, SpendTa
 from labeling.states import BatchState, Lane, Outcome
 
 from .balance import Balance, balance
+from .first_run import FirstRun, first_run
 from .leaving import LeavingNext, leaving_next
 from .needs import Needs, needs
 from .paging import WORDING
 
 NEVER_SENT = (BatchState.REJECTED, BatchState.ABSENT)
 TREND_NIGHTS = 14
+HALF_A_DAY = timedelta(hours=12)
 _BIG_COLUMNS = ("body_sha256", "create_request_id", "newest_known_id", "note")
 
 
@@ -148,6 +150,41 @@ class TrendNight:
 
 
 @dataclass(frozen=True, slots=True)
+class UrgentLine:
+    """What the real-time calls of one day brought for one task."""
+
+    task: str
+    answers: int
+    usable: int
+    paid_usd: Decimal
+    unpriced: int
+
+
+@dataclass(frozen=True, slots=True)
+class Urgent:
+    """The real-time calls of the day that most of a sheet lies in. A day of money, so each is on one sheet only."""
+
+    day: date
+    lines: Sequence[UrgentLine]
+
+    @property
+    def answers(self) -> int:
+        return sum(line.answers for line in self.lines)
+
+    @property
+    def usable(self) -> int:
+        return sum(line.usable for line in self.lines)
+
+    @property
+    def paid_usd(self) -> Decimal:
+        return sum((line.paid_usd for line in self.lines), Decimal(0))
+
+    @property
+    def unpriced(self) -> int:
+        return sum(line.unpriced for line in self.lines)
+
+
+@dataclass(frozen=True, slots=True)
 class Sheet:
     """One night with its neighbors. `night` is None only before the first one was due."""
 
@@ -159,6 +196,7 @@ class Sheet:
     earlier: Night | None
     later: Night | None
     is_current: bool
+    urgent: Urgent
 
     @property
     def at_night(self) -> Done:
@@ -188,6 +226,8 @@ class House:
     trend: Sequence[TrendNight]
     open_requests: dict[Lane, int]
     open_batches: int
+    first_run: FirstRun | None
+    """The way to the first labels, until there are some."""
 
     @property
     def paused(self) -> Gate | None:
@@ -204,7 +244,8 @@ class House:
         return need.trouble if need else None
 
     @property
-    def is_first_run(self) -> bool:
+    def is_empty(self) -> bool:
+        """Nothing ever came in."""
         return not self.balance.accepted
 
     @property
@@ -219,7 +260,7 @@ def current_night(settings: Configuration, now: datetime) -> Night | None:
 
 
 def sheet(night: Night | None, settings: Configuration, now: datetime) -> Sheet:
-    """Four queries, however many batches and documents the night had."""
+    """Five queries, however many batches and documents the night had."""
     later = Night.objects.filter(date__gt=night.date, due_at__lte=now).order_by("date").first() if night else None
     earlier = Night.objects.filter(date__lt=night.date).order_by("-date").first() if night else None
     day, due = (night.date, night.due_at) if night else nights.latest_due(now, settings.night, settings.zone)
@@ -235,15 +276,30 @@ def sheet(night: Night | None, settings: Configuration, now: datetime) -> Sheet:
         earlier=earlier,
         later=later,
         is_current=later is None,
+        urgent=urgent_of((due + HALF_A_DAY).astimezone(settings.zone).date()),
     )
+
+
+def urgent_of(day: date) -> Urgent:
+    """The dearest task first; out of the tallies, so it counts no call."""
+    rows = (
+        SpendTally.objects.filter(day=day, lane=Lane.URGENT)
+        .order_by()
+        .values_list("version__task__name")
+        .annotate(Sum("results"), Sum("usable"), usd=Sum("paid_usd"), no_price=Sum("unpriced"))
+        .order_by("-usd", "version__task__name")
+    )
+    return Urgent(day, [UrgentLine(*row) for row in rows])
 
 
 def house(settings: Configuration, now: datetime) -> House:
     """A bounded number of queries, none of which counts documents."""
     _, next_due = nights.next_due(now, settings.night, settings.zone)
     facts = look_around(settings, now)
+    everything = balance(facts.check)
     return House(
-        balance=balance(facts.check),
+        balance=everything,
+        first_run=first_run(everything),
         needs=needs(settings, now, facts),
         leaving=leaving_next(facts.gates),
         today=now.astimezone(settings.zone).date(),

@@ -57,8 +57,8 @@ _INDEX = "CREATE INDEX ON seeded (id)"
 # A leader's requests: one as a rule; what failed too often or went again has more.
 _REQUESTS = """
     CREATE TEMPORARY TABLE sent ON COMMIT DROP AS
-    SELECT nextval('labeling_request_id_seq') AS id, s.id AS document_id, s.version_id, s.model, s.account_id, s.text,
-        s.answer, s."end", s.prices, s.kind, a.n AS try, a.last,
+    SELECT nextval('labeling_request_id_seq') AS id, s.id AS document_id, s.upload_id, s.version_id, s.model,
+        s.account_id, s.text, s.answer, s."end", s.prices, s.kind, a.n AS try, a.last,
         CASE WHEN (s."end" IN ('urgent', 'unclear')) OR a.n > 1 THEN NULL ELSE s.batch_id END AS batch_id,
         b.token, s.left_at + make_interval(mins => 20 * a.n) AS created_at, b.ended_at,
         CASE WHEN s."end" = 'batched' THEN 'open'
@@ -112,6 +112,11 @@ _STORE_REQUESTS = """
         CASE WHEN outcome <> 'open' THEN CASE WHEN batch_id IS NULL THEN created_at + interval '2 seconds'
             ELSE COALESCE(ended_at, created_at) END END
     FROM sent ORDER BY id
+"""
+
+_SHARES = """
+    INSERT INTO labeling_batchshare (batch_id, upload_id, requests)
+    SELECT batch_id, upload_id, count(*) FROM sent WHERE batch_id IS NOT NULL GROUP BY batch_id, upload_id
 """
 
 _RESULTS = """
@@ -226,6 +231,7 @@ IN_ORDER = (
     _REQUESTS,
     _DOCUMENTS,
     _STORE_REQUESTS,
+    _SHARES,
     _RESULTS,
     _LINES,
     _MONEY,

@@ -1,4 +1,4 @@
-"""The rail of a night as SVG: one axis, a lane per task, a tick per batch that is back."""
+"""The rail of a night as SVG: one axis, a lane per upload or task, a tick per batch that is back."""
 
 from django import template
 from django.utils.html import format_html, format_html_join

@@ -101,6 +101,13 @@ def zone_name() -> str:
     return timezone.get_current_timezone_name()
 
 
+@register.simple_tag(takes_context=True)
+def site_zone_if_other(context: template.Context) -> str:
+    """The site's zone, of nights and money, where the reader's is another one."""
+    site = settings_of(context["request"]).time_zone
+    return "" if site == zone_name() else site
+
+
 OF_A_POLL = ("v", "phase")
 """Parameters that a live part asks with; they belong to no link."""
 

@@ -105,6 +105,9 @@ _CLAIM_INTO_BATCH = f"""
         SELECT id, %(version)s, %(batch)s, 'batch',
             %(prefix)s || id || '-' || left(encode(sha256, 'hex'), 8), %(now)s
         FROM chosen ORDER BY place
+    ), shared AS (
+        INSERT INTO labeling_batchshare (batch_id, upload_id, requests)
+        SELECT %(batch)s, upload_id, count(*) FROM chosen GROUP BY upload_id
     )
     SELECT upload_id, count(*), max(total), max(usd) FROM chosen GROUP BY upload_id
 """

@@ -81,3 +81,20 @@ def move_requests(batch: Batch, twin: Batch, first_id: int, *, installation: str
                 "prefix": custom_ids.prefix(installation, twin.token),
             },
         )
+    share_out(batch, twin)
+
+
+def share_out(*batches: Batch) -> None:
+    """Notes anew which uploads these batches carry, and how much of each."""
+    with connection.cursor() as cursor:
+        ids = [batch.pk for batch in batches]
+        cursor.execute("DELETE FROM labeling_batchshare WHERE batch_id = ANY(%s)", [ids])
+        cursor.execute(
+            """
+            INSERT INTO labeling_batchshare (batch_id, upload_id, requests)
+            SELECT r.batch_id, d.upload_id, count(*)
+            FROM labeling_request r JOIN labeling_document d ON d.id = r.document_id
+            WHERE r.batch_id = ANY(%s) GROUP BY r.batch_id, d.upload_id
+            """,
+            [ids],
+        )

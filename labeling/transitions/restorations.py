@@ -268,6 +268,7 @@ def _open_requests(batch: Batch) -> int:
         place = {"batch": batch.pk, "version": batch.version_id, "created_at": batch.created_at}
         cursor.execute(_OPEN_REQUESTS, place)
         mapped = int(cursor.rowcount)
+    requests.share_out(batch)
     Batch.objects.filter(pk=batch.pk).update(request_total=F("request_total") + mapped)
     return mapped
 

@@ -54,7 +54,12 @@ def night_of_live(request: WebRequest, day: date) -> HttpResponseBase:
 @page()
 def all_nights(request: WebRequest) -> HttpResponseBase:
     found = nights.night_page(_a_date(request.GET.get("before")))
-    return render(request, "nights/list.html", {"page": found, "is_first": not request.GET.get("before")})
+    context = {
+        "page": found,
+        "is_first": not request.GET.get("before"),
+        "site_zone": settings_of(request).time_zone,
+    }
+    return render(request, "nights/list.html", context)
 
 
 @command()

@@ -128,6 +128,7 @@ def make_rows() -> dict[type[Model], Any]:
         night,
         batch,
         event,
+        batch.shares.get(),
         candidate,
         result.request,
         batch.account,

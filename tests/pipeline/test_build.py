@@ -196,6 +196,14 @@ def test_a_large_upload_does_not_starve_small_ones_of_the_same_version() -> None
     assert [taken(upload) for upload in (large, *small)] == [14, 3, 3]
 
 
+def test_a_batch_knows_how_many_of_its_requests_belong_to_which_upload() -> None:
+    version = a_version()
+    uploads = [brought_in(version, texts(n, word)) for n, word in ((5, "one"), (3, "two"))]
+    first, second = built(setting(batch_requests=6))
+    assert dict(first.shares.values_list("upload", "requests")) == {uploads[0].pk: 5, uploads[1].pk: 1}
+    assert dict(second.shares.values_list("upload", "requests")) == {uploads[1].pk: 2}
+
+
 def test_a_large_upload_does_not_starve_another_version_of_the_same_priority() -> None:
     large = brought_in(a_version("large"), texts(50))
     small = brought_in(a_version("small"), texts(4))

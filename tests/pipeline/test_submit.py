@@ -237,6 +237,7 @@ def test_a_batch_that_is_too_large_goes_in_two_halves_and_nothing_is_lost(fake: 
     assert (first.state, first.request_total, second.state, second.request_total) == ("building", 2, "building", 3)
     assert (second.version, second.way, second.night) == (first.version, first.way, first.night)
     assert first.not_before is None
+    assert [half.shares.get().requests for half in (first, second)] == [2, 3]
     for half in (first, second):
         assert submit.submit(half, setting())
         assert half.message_batch_id is not None

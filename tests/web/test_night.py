@@ -5,7 +5,7 @@ from datetime import timedelta
 from django.test import Client
 from django.utils import timezone
 
-from labeling.models import Activity, Gate, LedgerCheck
+from labeling.models import Activity, Gate, LedgerCheck, Trial
 from labeling.states import BatchState
 from tests.factories import (
     make_batch,
@@ -22,6 +22,21 @@ def test_the_first_page_teaches_when_nothing_is_in(operator: Client) -> None:
     seen = see(operator, "/")
     assert "Nothing is in yet" in seen
     assert "Make a labeling task" in seen
+
+
+def test_the_way_to_the_first_labels_ticks_itself_off_and_goes_when_they_are_there(operator: Client) -> None:
+    assert "0 of 4 done" in see(operator, "/")
+    version = make_version()
+    assert "1 of 4 done" in see(operator, "/")
+    upload = make_upload(version)
+    document = make_document(upload)
+    seen = see(operator, "/")
+    assert "2 of 4 done" in seen
+    assert f"Open U-{upload.pk}" in seen
+    Trial.objects.create(upload=upload, version=version, wanted=20, started_by="ada", started_at=timezone.now())
+    assert "3 of 4 done" in see(operator, "/")
+    make_result(make_request(document))
+    assert "first labels" not in see(operator, "/")
 
 
 def test_the_first_page_says_where_everything_is(viewer: Client) -> None:

@@ -1,5 +1,6 @@
 """A night as a thing of its own: its title in every situation, its rail, its sheet, and the list of all nights."""
 
+import re
 from datetime import date, datetime, timedelta
 
 import pytest
@@ -7,8 +8,17 @@ from django.test import Client
 from django.utils import timezone
 
 from labeling.models import Batch, LabelingTaskVersion, Night
-from labeling.states import BatchState
-from tests.factories import make_batch, make_document, make_task, make_upload, make_version, make_workers_well
+from labeling.states import BatchState, Lane
+from tests.factories import (
+    make_batch,
+    make_document,
+    make_request,
+    make_result,
+    make_task,
+    make_upload,
+    make_version,
+    make_workers_well,
+)
 from tests.web.reading import see, words
 
 
@@ -115,6 +125,49 @@ def test_the_rail_has_a_lane_per_task_and_counts_batches(viewer: Client, version
     assert "0 of 1 batch back, 0 of 6" in words(html)
     assert html.count(b'class="back part"') == 3
     assert b"83%" not in html
+
+
+def test_the_rail_has_a_lane_per_upload_with_its_part_of_every_batch(
+    viewer: Client, version: LabelingTaskVersion
+) -> None:
+    night = make_night()
+    first, second = make_upload(version, file_name="monday.csv"), make_upload(version, file_name="tuesday.csv")
+    shared = make_batch(version, night=night)
+    make_result(make_request(make_document(first), batch=shared))
+    make_result(make_request(make_document(second), batch=shared))
+    Batch.objects.filter(pk=shared.pk).update(state=BatchState.INGESTED, ingested_at=timezone.now(), usable_results=2)
+    alone = make_batch(version, night=night)
+    for _ in range(2):
+        make_request(make_document(second), batch=alone)
+    seen = see(viewer, "/")
+    assert "monday.csv Letters · 1 of 1 batch back, 1 of 1" in seen
+    assert "tuesday.csv Letters · 1 of 2 batches back, 1 of 3" in seen
+    assert "all back" in seen
+
+
+def test_many_uploads_of_a_task_are_one_lane(viewer: Client, version: LabelingTaskVersion) -> None:
+    batch = make_batch(version, night=make_night())
+    for _ in range(5):
+        make_request(make_document(make_upload(version)), batch=batch)
+    assert "Letters 5 uploads · 0 of 1 batch back, 0 of 5" in see(viewer, "/")
+
+
+def test_a_lane_that_runs_names_its_24_hour_limit_beside_the_usual_finish(
+    viewer: Client, version: LabelingTaskVersion
+) -> None:
+    night = make_night()
+    for _ in range(3):
+        stored(night, version, 10, 10)
+    make_batch(version, night=night, request_total=10, built_at=timezone.now() - timedelta(minutes=1))
+    assert re.search(r"expected [\w: ]+ limit ", see(viewer, "/"))
+
+
+def test_the_sheet_of_a_night_has_the_urgent_calls_of_its_day(viewer: Client, version: LabelingTaskVersion) -> None:
+    make_night()
+    make_result(make_request(make_document(make_upload(version)), lane=Lane.URGENT))
+    seen = see(viewer, "/")
+    assert re.search(r"Urgently 1 was answered, \$0\.00015\.", seen)
+    assert "Letters 1 1 $0.00015" in seen
 
 
 def test_a_lane_names_the_batch_that_is_past_its_usual_time(viewer: Client, version: LabelingTaskVersion) -> None:
