@@ -137,6 +137,14 @@ class Estimate:
     error: Decimal | None
     real_time: Span
 
+    @property
+    def each_input(self) -> int:
+        return round(self.input_tokens / max(1, self.documents))
+
+    @property
+    def each_output(self) -> int | None:
+        return None if self.output_tokens is None else round(self.output_tokens / max(1, self.documents))
+
     def price(self, way: Way) -> Span:
         return self.real_time if way is Way.URGENT else _times(self.real_time, BATCH_DISCOUNT)
 

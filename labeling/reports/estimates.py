@@ -1,6 +1,5 @@
 """What a file would cost before it is imported, and afterwards what it did cost beside what was said."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -22,9 +21,9 @@ class BeforeImport:
 
 @dataclass(frozen=True, slots=True)
 class Afterwards:
-    """Real-time prices in USD: what was said, and what the answers so far cost."""
+    """Real-time prices in USD: what was said, None where nothing was, and what the answers so far cost."""
 
-    said: UploadEstimate
+    said: UploadEstimate | None
     list_usd: Decimal
     paid_usd: Decimal
     answers: int
@@ -33,7 +32,7 @@ class Afterwards:
     @property
     def error(self) -> Decimal | None:
         """Paid above what was said, as a part of it; None where either is unknown."""
-        if not self.said.list_usd or self.unpriced:
+        if self.said is None or not self.said.list_usd or self.unpriced:
             return None
         return self.list_usd / self.said.list_usd - 1
 
@@ -53,23 +52,14 @@ def estimate_file(upload: Upload, found: UploadEstimate) -> Estimate:
 
 
 def afterwards(upload: Upload) -> Afterwards | None:
-    """None where nothing was said or nothing has been answered."""
-    said = UploadEstimate.objects.filter(upload=upload, estimated_at__isnull=False).first()
-    return next(iter(_answered([said])), None) if said else None
-
-
-def _answered(said: Iterable[UploadEstimate]) -> list[Afterwards]:
-    by_upload = {row.upload_id: row for row in said}
-    sums = (
-        AnswerTally.objects.filter(upload__in=by_upload)
-        .order_by()
-        .values("upload_id")
-        .annotate(listed=Sum("list_usd"), paid=Sum("paid_usd"), n=Sum("answers"), no_price=Sum("unpriced"))
+    """None where nothing has been answered."""
+    sums = AnswerTally.objects.filter(upload=upload).aggregate(
+        listed=Sum("list_usd"), paid=Sum("paid_usd"), n=Sum("answers"), no_price=Sum("unpriced")
     )
-    return [
-        Afterwards(by_upload[row["upload_id"]], row["listed"], row["paid"], int(row["n"]), int(row["no_price"]))
-        for row in sums
-    ]
+    if not sums["n"]:
+        return None
+    said = UploadEstimate.objects.filter(upload=upload, estimated_at__isnull=False).first()
+    return Afterwards(said, sums["listed"], sums["paid"], int(sums["n"]), int(sums["no_price"]))
 
 
 def _frame_bytes(upload: Upload) -> int:

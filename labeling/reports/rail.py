@@ -99,6 +99,11 @@ def usual_duration(requests: int, ended: Sequence[tuple[int, timedelta]]) -> tim
     return timedelta(seconds=median(took.total_seconds() for took in chosen))
 
 
+def usually(task_id: int, requests: int) -> timedelta | None:
+    """How long so many requests of a task are usually at the API; None where nobody knows."""
+    return usual_duration(requests, usual_durations([task_id]).get(task_id, ()))
+
+
 def _usual_at(batch: Batch, usual: dict[int, list[tuple[int, timedelta]]]) -> datetime | None:
     if batch.created_at is None or batch.ended_at is not None:
         return None

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from django.core.cache import cache
 from django.db import connection
@@ -20,6 +21,7 @@ from .accuracy import Range, wilson
 from .estimates import Afterwards, BeforeImport, afterwards, before_import
 from .paging import WORDING
 from .prices import price_book, waiting_loads
+from .usual_labels import usual_labels
 
 MOST_LABELS = 200
 MOST_REFUSED_SHOWN = 20
@@ -38,8 +40,11 @@ class RefusedKind:
 
 @dataclass(frozen=True, slots=True)
 class LabelCount:
+    """`change` is in percentage points against the last seven nights; None where there is nothing to compare with."""
+
     label: str
     documents: int
+    change: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,8 @@ class Labels:
     gold: int
     equal: int
     counted_at: datetime
+    usual: int = 0
+    """So many labels of the nights before the changes are measured against."""
 
     @property
     def accuracy(self) -> Range | None:
@@ -143,7 +150,7 @@ def labels_of(upload: Upload, labeled: int) -> Labels | None:
     """Each label with its count; of a classify task only."""
     if upload.version.kind != Kind.CLASSIFY or not labeled:
         return None
-    key = f"labels:{upload.pk}"
+    key = f"label-counts:{upload.pk}"
     known: Labels | None = cache.get(key)
     if known and (known.labeled == labeled or _is_fresh(known, upload)):
         return known
@@ -167,9 +174,15 @@ def _count_labels(upload: Upload, labeled: int) -> Labels:
             all=Count("id"), same=Count("id", filter=same)
         )
         gold, equal = sums["all"], sums["same"]
+    usual = usual_labels(upload)
+
+    def change(label: str, n: int) -> Decimal | None:
+        return usual.change(label, Decimal(100 * n) / labeled) if usual else None
+
     return Labels(
         labeled=labeled,
-        labels=[LabelCount(label, n) for label, n in found[:MOST_LABELS]],
+        labels=[LabelCount(label, n, change(label, n)) for label, n in found[:MOST_LABELS]],
+        usual=usual.labels if usual else 0,
         other_labels=max(0, len(found) - MOST_LABELS),
         gold=gold,
         equal=equal,

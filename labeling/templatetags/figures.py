@@ -165,6 +165,15 @@ def share(part: int | Decimal, whole: int | Decimal) -> str:
 
 
 @register.filter
+def points(change: Decimal | None) -> str:
+    """Percentage points up or down, to a tenth: `+1.2`, `−0.4`, `0`."""
+    if change is None:
+        return MISSING
+    rounded = change.quantize(Decimal("0.1"), ROUND_HALF_UP)
+    return "0" if not rounded else f"{'+' if rounded > 0 else '−'}{abs(rounded)}"
+
+
+@register.filter
 def size(number: int | None) -> str:
     """Bytes in the unit that leaves one to three digits before the point."""
     if number is None:
@@ -236,6 +245,11 @@ def day(at: Any) -> str:
 def until(at: datetime) -> timedelta:
     """How long it is until then; never negative."""
     return max(timedelta(0), at - timezone.now())
+
+
+@register.filter
+def later(at: datetime, length: timedelta) -> datetime:
+    return at + length
 
 
 @register.filter

@@ -20,6 +20,7 @@ from labeling.reports import trial as trial_report
 from labeling.reports import uploads as report
 from labeling.reports.alarms import webhook_of
 from labeling.reports.paging import a_word, an_id
+from labeling.reports.rail import usually
 from labeling.reports.upload_list import UploadFilters
 from labeling.states import BulkKind, DocumentState, RefusalReason, UploadState, Way
 from labeling.store import DiskLow
@@ -69,6 +70,7 @@ def upload_new(request: WebRequest) -> HttpResponseBase:
         "chosen_task": form["task"].value(),
         "chosen_way": form["way"].value() or Way.TONIGHT,
         "next_due": nights.next_due(timezone.now(), settings.night, settings.zone)[1],
+        "at_once": settings.urgent_concurrency,
         "upload_bytes": settings.upload_bytes,
     }
     return render(request, "uploads/new.html", context, status=422 if form.is_bound and form.errors else 200)
@@ -290,6 +292,10 @@ def _receipt_page(request: WebRequest, upload: Upload) -> LivePage:
         "ways": list(Way),
         "webhook": webhook_of(upload.pk),
         "next_due": nights.next_due(timezone.now(), settings.night, settings.zone)[1],
+        "at_once": settings.urgent_concurrency,
+        "usually": usually(upload.version.task_id, min(before.found.documents, settings.batch_requests))
+        if (before := receipt.before)
+        else None,
     }
     return LivePage(
         "uploads/receipt.html",

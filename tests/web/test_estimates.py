@@ -8,8 +8,8 @@ from django.test import Client
 from django.utils import timezone
 
 from labeling.models import Upload, UploadEstimate
-from labeling.states import Basis, UploadState
-from tests.factories import make_document, make_request, make_result, make_upload, make_version
+from labeling.states import Basis, BatchState, UploadState
+from tests.factories import make_batch, make_document, make_request, make_result, make_upload, make_version
 from tests.web.reading import see
 
 
@@ -61,3 +61,23 @@ def test_estimate_and_paid_stand_side_by_side(db: None, viewer: Client) -> None:
     Upload.objects.update(state=UploadState.DONE)
     seen = see(viewer, f"/uploads/{upload.pk}/")
     assert "Estimated about $0.50 1 answer $0.60 Paid $0.30 20% more than estimated" in seen
+
+
+def test_what_was_paid_stands_there_where_nothing_was_estimated(db: None, viewer: Client) -> None:
+    upload = make_upload()
+    make_result(make_request(make_document(upload)), list_usd=Decimal("0.60"), paid_usd=Decimal("0.30"))
+    assert "1 answer so far $0.60 Paid $0.30" in see(viewer, f"/uploads/{upload.pk}/")
+
+
+def test_the_three_ways_say_their_price_when_the_labels_come_and_how_sure_that_is(
+    upload: Upload, operator: Client
+) -> None:
+    measured(upload)
+    seen = see(operator, f"/uploads/{upload.pk}/")
+    assert "Urgent $0.10 to at most $1.38 in real time, at once, 8 calls at a time, at full price" in seen
+    assert "Now, in a batch $0.05 to at most $0.69 half price, usually under an hour, at most 24 h" in seen
+    for _ in range(3):
+        make_batch(upload.version, state=BatchState.INGESTED)
+    seen = see(operator, f"/uploads/{upload.pk}/")
+    assert "usually back in 9 m, at most 24 h" in seen
+    assert "usually back by " in seen
