@@ -280,6 +280,7 @@ def make_result(
         account_id=batch.account_id if batch else request.account_id,
         lane=request.lane,
         day=(batch.created_at or batch.built_at if batch else request.created_at).date(),
+        zone="UTC",
         max_attempts=max_attempts,
         again_at=now + timedelta(minutes=5),
     )

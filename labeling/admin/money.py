@@ -124,7 +124,7 @@ def _subject(price: ModelPrice) -> str:
 class SpendTallyAdmin(LookAdmin):
     list_display = (
         "id", "day", "version", "model", "account", "lane", "results", "usable", "unpriced", "prompt_tokens",
-        "output_tokens", "list_usd", "paid_usd", "wasted_usd",
+        "output_tokens", "list_usd", "paid_usd", "wasted_usd", "withdrawn_usd", "superseded_usd",
     )  # fmt: skip
     list_select_related = ("version__task", "account")
 

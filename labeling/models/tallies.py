@@ -74,6 +74,12 @@ class SpendTally(models.Model):
     list_usd = models.DecimalField(**USD)
     paid_usd = models.DecimalField(**USD)
     wasted_usd = models.DecimalField(**USD, help_text="Paid without a usable label")
+    withdrawn_usd = models.DecimalField(
+        **USD, db_default=0, help_text="Of that: for labels of documents that are withdrawn"
+    )
+    superseded_usd = models.DecimalField(
+        **USD, db_default=0, help_text="Of that: for labels in whose place a newer one came"
+    )
 
     class Meta:
         verbose_name_plural = "spend tallies"

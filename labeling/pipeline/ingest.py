@@ -154,6 +154,7 @@ def _booking(batch: Batch, settings: Configuration) -> Booking:
         account_id=batch.account_id,
         lane=Lane.BATCH.value,
         day=_day(batch, settings),
+        zone=settings.time_zone,
         max_attempts=settings.max_attempts,
         canceled_become=DocumentState.WITHDRAWN if batch.withdraw_canceled else DocumentState.QUEUED,
         again_at=timezone.now() + timedelta(seconds=settings.retry_backoff_seconds),

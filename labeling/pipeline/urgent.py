@@ -223,6 +223,7 @@ def _booking(version: LabelingTaskVersion, account: Account, settings: Configura
         account_id=account.pk,
         lane=Lane.URGENT.value,
         day=_today(settings),
+        zone=settings.time_zone,
         max_attempts=settings.max_attempts,
         again_at=timezone.now() + timedelta(seconds=settings.retry_backoff_seconds),
     )

@@ -35,6 +35,8 @@ class Money:
     batch_usd: Decimal
     urgent_usd: Decimal
     wasted_usd: Decimal
+    withdrawn_usd: Decimal
+    superseded_usd: Decimal
     urgent_list_usd: Decimal
 
     @property
@@ -165,6 +167,8 @@ _SUMS = {
     "list_sum": Sum("list_usd"),
     "paid_sum": Sum("paid_usd"),
     "wasted_sum": Sum("wasted_usd"),
+    "withdrawn_sum": Sum("withdrawn_usd"),
+    "superseded_sum": Sum("superseded_usd"),
     "urgent_paid": Sum("paid_usd", filter=Q(lane=Lane.URGENT)),
     "urgent_list": Sum("list_usd", filter=Q(lane=Lane.URGENT)),
 }
@@ -183,6 +187,8 @@ def _money(rows: Sequence[Mapping[str, Any]]) -> Money:
         batch_usd=total("paid_sum") - urgent,
         urgent_usd=urgent,
         wasted_usd=total("wasted_sum"),
+        withdrawn_usd=total("withdrawn_sum"),
+        superseded_usd=total("superseded_sum"),
         urgent_list_usd=total("urgent_list"),
     )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.core.cache import cache
@@ -49,7 +49,7 @@ def usual_labels(upload: Upload) -> UsualLabels | None:
     """None where there were too few to compare with. Asked of the rows once an hour at most."""
     if upload.ready_at is None:
         return None
-    place = {
+    place: dict[str, int | datetime] = {
         "task": upload.version.task_id,
         "upload": upload.pk,
         "since": upload.ready_at - NIGHTS,
@@ -62,7 +62,7 @@ def usual_labels(upload: Upload) -> UsualLabels | None:
     return UsualLabels(total, found) if total >= ENOUGH else None
 
 
-def _spread(place: Mapping[str, object]) -> dict[str, int]:
+def _spread(place: Mapping[str, int | datetime]) -> dict[str, int]:
     with connection.cursor() as cursor:
         cursor.execute(_SPREAD, place)
         return dict(cursor.fetchall())

@@ -81,9 +81,11 @@ def about_usd(amount: Decimal | None) -> str:
 
 @register.filter
 def about_price(span: Span | None) -> str:
-    """`about $2.10`, `$0.40 to at most $3.10` where answers are not known yet, `price not known`."""
+    """`about $2.10`, `$0.40 to at most $3.10` where answers are not known yet, `price not known`; copies are free."""
     if span is None or span.high is None:
         return "price not known"
+    if not span.high:
+        return "free"
     return f"about {usd(span.likely)}" if span.likely is not None else f"{usd(span.low)} to at most {usd(span.high)}"
 
 

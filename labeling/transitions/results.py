@@ -65,7 +65,7 @@ _SETTLE = """
                 WHEN f.usable THEN 'labeled'
                 WHEN f.outcome = 'canceled' THEN %(canceled_become)s
                 WHEN f.goes_again AND d.attempts - d.attempts_before < %(max_attempts)s THEN 'queued'
-                ELSE 'failed' END AS state
+                ELSE 'failed' END AS state, d.result_id AS before
         FROM fresh f JOIN labeling_document d ON d.id = f.document_id
     ), moved AS (
         UPDATE labeling_document d SET
@@ -92,13 +92,26 @@ _SETTLE = """
     ), booked AS (
         INSERT INTO labeling_spendtally (
             day, version_id, model, account_id, lane, results, usable, unpriced, prompt_tokens, output_tokens,
-            list_usd, paid_usd, wasted_usd)
+            list_usd, paid_usd, wasted_usd, withdrawn_usd)
         SELECT %(day)s, %(version)s, %(model)s, %(account)s, %(lane)s, count(*), count(*) FILTER (WHERE usable),
             count(*) FILTER (WHERE paid_usd IS NULL),
             sum(input_tokens + cache_write_5m_tokens + cache_write_1h_tokens + cache_read_tokens), sum(output_tokens),
             COALESCE(sum(list_usd), 0), COALESCE(sum(paid_usd), 0),
-            COALESCE(sum(paid_usd) FILTER (WHERE NOT usable OR moved.state = 'withdrawn'), 0)
+            COALESCE(sum(paid_usd) FILTER (WHERE NOT usable OR moved.state = 'withdrawn'), 0),
+            COALESCE(sum(paid_usd) FILTER (WHERE usable AND moved.state = 'withdrawn'), 0)
         FROM fresh LEFT JOIN moved ON moved.id = fresh.document_id HAVING count(*) > 0
+    ), superseded AS (
+        INSERT INTO labeling_spendtally (
+            day, version_id, model, account_id, lane, results, usable, unpriced, prompt_tokens, output_tokens,
+            list_usd, paid_usd, wasted_usd, superseded_usd)
+        SELECT (COALESCE(q.created_at, q.built_at, s.created_at) AT TIME ZONE %(zone)s)::date, r.version_id, v.model,
+            COALESCE(q.account_id, r.account_id), r.lane, 0, 0, 0, 0, 0, 0, 0, sum(s.paid_usd), sum(s.paid_usd)
+        FROM fresh f JOIN become b ON b.request_id = f.id
+        JOIN labeling_request r ON r.id = b.before AND r.document_id = f.document_id
+        JOIN labeling_result s ON s.request_id = r.id AND s.usable
+        JOIN labeling_labelingtaskversion v ON v.id = r.version_id
+        LEFT JOIN labeling_batch q ON q.id = r.batch_id
+        WHERE f.usable GROUP BY 1, 2, 3, 4, 5 HAVING sum(s.paid_usd) <> 0
     ), counted AS (
         INSERT INTO labeling_answertally (
             upload_id, version_id, answers, unpriced, document_bytes, prompt_tokens, output_tokens, list_usd, paid_usd)
@@ -168,7 +181,10 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Booking:
-    """What the readings of one chunk have in common: whose money, at the prices of which day."""
+    """What the readings of one chunk have in common: whose money, at the prices of which day.
+
+    `zone` is the site's: a label in whose place a newer one came was paid on its own day.
+    """
 
     batch_id: int | None
     version_id: int
@@ -176,6 +192,7 @@ class Booking:
     account_id: int | None
     lane: str
     day: date
+    zone: str
     max_attempts: int
     again_at: datetime
     canceled_become: DocumentState = DocumentState.QUEUED
@@ -197,6 +214,7 @@ def settle(readings: Sequence[Reading], booking: Booking, now: datetime) -> int:
         "account": booking.account_id,
         "lane": booking.lane,
         "day": booking.day,
+        "zone": booking.zone,
         "max_attempts": booking.max_attempts,
         "again_at": booking.again_at,
         "canceled_become": booking.canceled_become,

@@ -14,7 +14,10 @@ _KEYS = {
     ),
     "labeling_spendtally": (
         ("day", "version_id", "model", "account_id", "lane"),
-        ("results", "usable", "unpriced", "prompt_tokens", "output_tokens", "list_usd", "paid_usd", "wasted_usd"),
+        (
+            *("results", "usable", "unpriced", "prompt_tokens", "output_tokens"),
+            *("list_usd", "paid_usd", "wasted_usd", "withdrawn_usd", "superseded_usd"),
+        ),
     ),
 }
 

@@ -72,9 +72,10 @@ _RESTORE = """
 _BOOK_WASTE = """
     INSERT INTO labeling_spendtally (
         day, version_id, model, account_id, lane, results, usable, unpriced, prompt_tokens, output_tokens,
-        list_usd, paid_usd, wasted_usd)
+        list_usd, paid_usd, wasted_usd, withdrawn_usd)
     SELECT (COALESCE(b.created_at, b.built_at, s.created_at) AT TIME ZONE %(zone)s)::date, r.version_id, v.model,
-        COALESCE(b.account_id, r.account_id), r.lane, 0, 0, 0, 0, 0, 0, 0, %(sign)s * sum(s.paid_usd)
+        COALESCE(b.account_id, r.account_id), r.lane, 0, 0, 0, 0, 0, 0, 0, %(sign)s * sum(s.paid_usd),
+        %(sign)s * sum(s.paid_usd)
     FROM labeling_document d
     JOIN labeling_request r ON r.id = d.result_id AND r.document_id = d.id
     JOIN labeling_result s ON s.request_id = r.id AND s.usable

@@ -8,10 +8,11 @@ import pytest
 from django.db.models import Sum
 
 from labeling.health import status
-from labeling.models import Batch, ModelPrice, Result, SpendTally
+from labeling.models import Batch, Document, ModelPrice, Result, SpendTally
 from labeling.pipeline import ingest, submit, urgent
 from labeling.states import Lane, Way
 from labeling.transitions import tallies
+from labeling.transitions.again import label_again
 from tests.fake_api import FakeApi, errored, expired, succeeded
 from tests.pipeline.story import a_version, anew, at, brought_in, built, played, polled, setting, texts
 
@@ -127,6 +128,19 @@ def test_an_answer_that_is_useless_was_paid_all_the_same(fake: FakeApi, answer: 
     played(fake)
     assert paid() == (Decimal("0.00015"), Decimal("0.000075"))
     assert SpendTally.objects.get().wasted_usd == Decimal("0.000075")
+
+
+def test_a_label_in_whose_place_a_newer_one_came_was_paid_for_nothing(fake: FakeApi) -> None:
+    brought_in(a_version(), ["a", "b"])
+    played(fake)
+    label_again(Document.objects.filter(content__text="a"), Way.NOW)
+    played(fake)
+    (waste,) = SpendTally.objects.exclude(superseded_usd=0)
+    assert waste.superseded_usd == waste.wasted_usd == Result.objects.order_by("pk")[0].paid_usd
+    label_again(Document.objects.filter(content__text="b"), Way.NOW)
+    fake.answers.append(succeeded("nonsense"))
+    played(fake)
+    assert SpendTally.objects.aggregate(n=Sum("superseded_usd"))["n"] == waste.superseded_usd
 
 
 @pytest.mark.parametrize("answer", [errored("api_error"), errored("invalid_request_error"), expired()])

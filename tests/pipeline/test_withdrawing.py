@@ -116,6 +116,7 @@ def test_what_was_paid_for_a_withdrawn_label_is_paid_without_a_usable_one(fake: 
     assert wasted() == 0
     withdrawn(upload)
     assert wasted() == paid() > 0
+    assert SpendTally.objects.aggregate(n=Sum("withdrawn_usd"))["n"] == wasted()
     restored(upload)
     assert wasted() == 0
 

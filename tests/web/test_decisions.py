@@ -107,7 +107,7 @@ def test_a_copy_that_is_ticked_costs_nothing(operator: Client, failures: Labelin
     copy = make_document(leader.upload, text=leader.content.text)
     form = {"document": [copy.pk], "version": 1}
     bar = words(operator.post(f"{CAUSE}/ticked", form, headers={"HX-Request": "true"}).content)
-    assert "1 document ticked. Again with v1: Tonight, about $0.00 " in bar
+    assert "1 document ticked. Again with v1: Tonight, free In a batch now, free Urgently, free" in bar
 
 
 def test_a_cause_goes_again_as_a_whole_and_names_its_price(operator: Client, failures: LabelingTask) -> None:

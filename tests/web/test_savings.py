@@ -1,5 +1,6 @@
 """Money on the pages: savings, the calculator, labels against gold."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -111,6 +112,14 @@ def test_what_was_paid_for_nothing_is_told_by_cause_with_its_documents(viewer: C
     assert "state=failed&amp;cause=cut_off" in viewer.get("/savings/").content.decode()
 
 
+def test_what_was_paid_for_nothing_is_whole(viewer: Client) -> None:
+    spend(wasted_usd=Decimal("1.50"), withdrawn_usd=Decimal("0.70"), superseded_usd=Decimal("0.30"))
+    seen = see(viewer, "/savings/")
+    assert "Withdrawn – $0.70" in seen
+    assert "Superseded – $0.30" in seen
+    assert "All, by the day of the money $1.50" in seen
+
+
 def test_accuracy_is_a_range() -> None:
     assert str(wilson(8_712, 10_003)) == "86.4 to 87.7 %"
 
@@ -120,6 +129,24 @@ def test_labels_as_a_whole_are_counted_and_compared_with_gold(viewer: Client) ->
     for answer, gold in (("red", "red"), ("red", "Red"), ("blue", "red")):
         make_result(make_request(make_document(upload, gold_label=gold)), answer=answer)
     seen = see(viewer, f"/uploads/{upload.pk}/")
-    assert "2 of 3 equal to the right label: " in seen
+    assert "equal to gold 2 of 3, " in seen
     assert "red 2 66.6%" in seen
     assert "blue 1 33.3%" in seen
+
+
+def test_labels_as_a_whole_say_how_they_changed_against_the_seven_nights_before(
+    viewer: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("labeling.reports.usual_labels.ENOUGH", 4)
+    version, now = make_version(), timezone.now()
+    older = make_upload(version, ready_at=now - timedelta(days=9))
+    before = make_upload(version, ready_at=now - timedelta(days=2))
+    upload = make_upload(version)
+    for answers, of in ((["green"] * 9, older), (["red", "red", "red", "blue"], before), (["red", "blue"], upload)):
+        for answer in answers:
+            make_result(make_request(make_document(of)), answer=answer)
+    seen = see(viewer, f"/uploads/{upload.pk}/")
+    assert "blue 1 50% +25.0" in seen
+    assert "red 1 50% −25.0" in seen
+    assert "against 4 labels of this task in the 7 nights before" in seen
+    assert "Change" not in see(viewer, f"/uploads/{older.pk}/")
