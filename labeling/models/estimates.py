@@ -15,6 +15,9 @@ class UploadEstimate(models.Model):
     rows = models.PositiveIntegerField()
     is_whole = models.BooleanField(help_text="Every row was read; else the time was over and there are more")
     documents = models.PositiveIntegerField(help_text="Rows that can become documents, copies included")
+    problems = models.JSONField(
+        db_default={}, help_text="Rows that will be refused: reason to their number and the first lines"
+    )
     text_bytes = models.PositiveBigIntegerField(help_text="Length of their texts as JSON strings")
     sampled = models.PositiveIntegerField(help_text="Texts whose tokens the API counted")
     sample_bytes = models.PositiveBigIntegerField()

@@ -7,13 +7,14 @@ import logging
 import time
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import orjson
 from django.utils import timezone
 
 from labeling import batch_api, store
 from labeling.batch_api import ApiError
-from labeling.files import Inspection, Row, read_rows
+from labeling.files import Inspection, RefusedRow, Row, read_rows
 from labeling.messages import prompts
 from labeling.models import Upload, UploadEstimate
 
@@ -24,6 +25,8 @@ LONGEST_SAMPLED = 500_000
 """Characters; longer texts are not sent to be counted, their tokens follow their bytes like those of others."""
 
 MOST_SECONDS = 60.0
+LINES_NAMED = 4
+"""So many lines are named of each kind of problem."""
 
 
 def measure(upload: Upload, inspection: Inspection) -> None:
@@ -37,6 +40,7 @@ def measure(upload: Upload, inspection: Inspection) -> None:
             "rows": found.rows,
             "is_whole": found.is_whole,
             "documents": found.documents,
+            "problems": found.problems,
             "text_bytes": found.text_bytes,
             "sampled": len(found.sample) if tokens else 0,
             "sample_bytes": sum(map(_encoded, found.sample)) if tokens else 0,
@@ -48,12 +52,13 @@ def measure(upload: Upload, inspection: Inspection) -> None:
 
 
 class _Found:
-    """Sums over the rows, and a sample in which each row has the same chance."""
+    """Sums over the rows, what is wrong with some, and a sample in which each row has the same chance."""
 
     def __init__(self, chance: Random) -> None:
         self.rows = self.documents = self.text_bytes = self._candidates = 0
         self.is_whole = True
         self.sample: list[str] = []
+        self.problems: dict[str, dict[str, Any]] = {}
         self._chance = chance
 
     def add(self, text: str) -> None:
@@ -67,6 +72,12 @@ class _Found:
         elif (place := self._chance.randrange(self._candidates)) < SAMPLE:
             self.sample[place] = text
 
+    def refuse(self, row: RefusedRow) -> None:
+        problem = self.problems.setdefault(row.reason.value, {"rows": 0, "lines": []})
+        problem["rows"] += 1
+        if len(problem["lines"]) < LINES_NAMED:
+            problem["lines"].append(row.line_number)
+
 
 def _read(path: Path, inspection: Inspection, chance: Random) -> _Found:
     found, until = _Found(chance), time.monotonic() + MOST_SECONDS
@@ -74,6 +85,8 @@ def _read(path: Path, inspection: Inspection, chance: Random) -> _Found:
         found.rows += 1
         if isinstance(row, Row):
             found.add(row.text)
+        else:
+            found.refuse(row)
         if not found.rows % 1000 and time.monotonic() > until:
             found.is_whole = False
             break

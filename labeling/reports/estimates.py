@@ -1,5 +1,6 @@
 """What a file would cost before it is imported, and afterwards what it did cost beside what was said."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -8,15 +9,37 @@ from django.db.models import Sum
 from labeling.messages import prompts
 from labeling.models import AnswerTally, Upload, UploadEstimate
 from labeling.money.estimating import Estimate, Load, Measure
-from labeling.states import Basis
+from labeling.states import Basis, RefusalReason
 
 from .prices import estimate_of
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A kind of row that will be refused, with its first lines."""
+
+    reason: RefusalReason
+    rows: int
+    lines: Sequence[int]
 
 
 @dataclass(frozen=True, slots=True)
 class BeforeImport:
     found: UploadEstimate
     estimate: Estimate
+
+    @property
+    def problems(self) -> list[Problem]:
+        """The most rows first."""
+        kinds = [
+            Problem(RefusalReason(name), told["rows"], told["lines"]) for name, told in self.found.problems.items()
+        ]
+        return sorted(kinds, key=lambda problem: -problem.rows)
+
+    @property
+    def parts(self) -> list[tuple[str, int, str]]:
+        refused = self.found.rows - self.found.documents
+        return [("ok", self.found.documents, "good"), ("err", refused, "refused")]
 
 
 @dataclass(frozen=True, slots=True)

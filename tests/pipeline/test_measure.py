@@ -38,6 +38,7 @@ def test_rows_and_bytes_are_counted_and_a_sample_by_the_api(fake: FakeApi) -> No
     upload = checked(version, ["red", "", "blue", *(f"text {n}" for n in range(40))])
     found = upload.estimate
     assert (found.rows, found.documents, found.is_whole, found.sampled) == (43, 42, True, 20)
+    assert found.problems == {"blank_text": {"rows": 1, "lines": [2]}}
     assert len(fake.called("count_tokens")) == 20
     before = before_import(upload)
     assert before is not None

@@ -81,3 +81,16 @@ def test_the_three_ways_say_their_price_when_the_labels_come_and_how_sure_that_i
     seen = see(operator, f"/uploads/{upload.pk}/")
     assert "usually back in 9 m, at most 24 h" in seen
     assert "usually back by " in seen
+
+
+def test_what_is_wrong_with_a_file_is_said_by_kind_with_its_lines_before_the_import(
+    upload: Upload, operator: Client
+) -> None:
+    measured(
+        upload, problems={"ragged_row": {"rows": 3, "lines": [4, 17, 21]}, "blank_text": {"rows": 7, "lines": [9]}}
+    )
+    seen = see(operator, f"/uploads/{upload.pk}/")
+    assert "Check 1,000 of 1,010 rows are good" in seen
+    assert seen.index("The text is blank. 7 line 9") < seen.index(
+        "more or fewer cells than the header. 3 lines 4, 17, 21"
+    )
