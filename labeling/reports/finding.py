@@ -11,6 +11,7 @@ from psycopg.errors import QueryCanceled
 from labeling.finding import Filters, matching
 from labeling.models import Document, DocumentTally, LabelingTaskVersion, Request, Result, Upload
 from labeling.querysets import DocumentQuerySet
+from labeling.states import DocumentState
 
 from .excerpts import ERASED, Excerpt, excerpts
 from .paging import PAGE, an_id
@@ -34,6 +35,13 @@ class Line:
     excerpt: Excerpt
     result: Result | None
     batch_id: int | None
+
+    @property
+    def equals_gold(self) -> bool | None:
+        """Whether its label is the right one; None where that cannot be said."""
+        if self.document.state != DocumentState.LABELED or self.result is None or not self.excerpt.gold_label:
+            return None
+        return self.result.answer.casefold() == self.excerpt.gold_label.casefold()
 
 
 @dataclass(frozen=True, slots=True)

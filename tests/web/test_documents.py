@@ -49,6 +49,15 @@ def test_filters_stand_in_the_address(viewer: Client) -> None:
     assert "1 document matches" in see(viewer, "/documents/?task=colors&state=queued")
 
 
+def test_a_label_stands_beside_the_gold_one_and_says_whether_they_are_equal(viewer: Client) -> None:
+    upload = make_upload()
+    make_result(make_request(make_document(upload, gold_label="Red")), answer="red")
+    make_result(make_request(make_document(upload, gold_label="blue")), answer="red")
+    make_document(upload, gold_label="green")
+    html = viewer.get("/documents/").content.decode()
+    assert (html.count('aria-label="Equal"'), html.count('aria-label="Differs"')) == (1, 1)
+
+
 def test_a_filter_that_is_nonsense_counts_as_any(viewer: Client) -> None:
     make_document(text="still here")
     assert "still here" in see(viewer, "/documents/?state=blue&upload=x&before=zz")
