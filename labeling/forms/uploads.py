@@ -37,6 +37,7 @@ class ColumnsForm(forms.Form):
     header = forms.ChoiceField(required=False, choices=[("yes", "yes"), ("no", "no")])
     format = forms.ChoiceField(required=False, choices=[("", "detect"), *((f.value, f.value) for f in Format)])
     encoding = forms.ChoiceField(required=False, choices=[("", "detect"), *((e, e) for e in ENCODINGS)])
+    delimiter = forms.CharField(required=False, strip=False, max_length=3)
     sheet = forms.CharField(required=False, strip=False, max_length=1_000)
 
     def differs(self, upload: Upload) -> bool:
@@ -48,13 +49,15 @@ class ColumnsForm(forms.Form):
             "gold_column": read.get("gold_column"),
             "header": "yes" if upload.options.get("has_header", True) else "no",
             "format": upload.options.get("format"),
+            "encoding": upload.options.get("encoding"),
+            "delimiter": upload.options.get("delimiter"),
             "sheet": read.get("sheet"),
         }
         sent = {name: self.cleaned_data[name] for name in in_force if name in self.data}
         return any(_as_sent(sent[name]) != _as_sent(in_force[name] or "") for name in sent)
 
     def options(self, upload: Upload) -> ReadOptions:
-        """The choices; columns chosen under another header or format would not exist, so they are detected anew."""
+        """The choices; columns chosen under another way to read would not exist, so they are detected anew."""
         chosen = self.cleaned_data
         has_header = chosen["header"] != "no"
         before = upload.inspection
@@ -62,10 +65,14 @@ class ColumnsForm(forms.Form):
             not chosen["format"] or chosen["format"] == before.get("format")
         )
         same_columns = same_columns and (chosen["sheet"] or "") == (before.get("sheet") or "")
+        as_before = (upload.options.get("encoding"), upload.options.get("delimiter"))
+        encoding = (chosen["encoding"] or None) if "encoding" in self.data else as_before[0]
+        delimiter = (chosen["delimiter"] or None) if "delimiter" in self.data else as_before[1]
+        same_columns = same_columns and (encoding, delimiter) == as_before
         return ReadOptions(
             format=Format(chosen["format"]) if chosen["format"] else None,
-            encoding=chosen["encoding"] or None,
-            delimiter=upload.options.get("delimiter"),
+            encoding=encoding,
+            delimiter=delimiter,
             text_column=(chosen["text_column"] or None) if same_columns else None,
             id_column=(chosen["id_column"] or None) if same_columns else None,
             gold_column=(chosen["gold_column"] or None) if same_columns else None,

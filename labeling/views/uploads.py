@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from labeling import activity, nights, waiting
-from labeling.files import FileRefused, Format, ReadOptions, RefusedRow, refused_rows_csv
+from labeling.files import ENCODINGS, FileRefused, Format, ReadOptions, RefusedRow, refused_rows_csv
 from labeling.forms.decisions import WayForm
 from labeling.forms.uploads import ColumnsForm, TryFirstForm, UploadForm
 from labeling.models import Activity, Document, LabelingTask, SendOrder, Upload
@@ -35,6 +35,7 @@ from .many import by_a_worker
 from .reader import settings_of
 
 PASTED = "pasted text.txt"
+DELIMITERS = {",": "comma", ";": "semicolon", "tab": "tab", "|": "vertical bar"}
 TRIED = 20
 """So many are tried unless a person says otherwise: enough to see that a task is worded wrongly."""
 
@@ -289,6 +290,8 @@ def _receipt_page(request: WebRequest, upload: Upload) -> LivePage:
         "order": order,
         "upload": upload,
         "formats": list(Format),
+        "encodings": ENCODINGS,
+        "delimiters": DELIMITERS,
         "ways": list(Way),
         "webhook": webhook_of(upload.pk),
         "next_due": nights.next_due(timezone.now(), settings.night, settings.zone)[1],

@@ -129,6 +129,24 @@ def test_a_column_that_must_be_chosen_can_be_chosen_on_the_page(operator: Client
     assert (upload.inspection["text_column"], upload.inspection["id_column"]) == ("a", "b")
 
 
+def test_encoding_and_delimiter_can_be_chosen_and_are_kept(operator: Client, version: LabelingTaskVersion) -> None:
+    upload = send(operator, "ort;text\nKöln;rot, sehr\n".encode("cp1252"))
+    check(upload)
+    assert "found by itself: " in page(operator, upload)
+    form = {"text_column": "text", "header": "yes", "encoding": "cp1252", "delimiter": ";"}
+    operator.post(f"/uploads/{upload.pk}/columns", form)
+    check(upload)
+    upload.refresh_from_db()
+    assert upload.inspection["columns"] == ["ort", "text"]
+    seen = page(operator, upload)
+    assert '<option value=";" selected>semicolon</option>' in seen
+    assert '<option value="cp1252" selected>' in seen
+    operator.post(f"/uploads/{upload.pk}/columns", {**form, "delimiter": "|"})
+    check(upload)
+    upload.refresh_from_db()
+    assert upload.inspection["columns"] == ["ort;text"]
+
+
 def test_another_header_means_that_columns_are_found_anew(operator: Client, version: LabelingTaskVersion) -> None:
     upload = send(operator, b"text\nred\n")
     check(upload)
