@@ -21,6 +21,7 @@ from labeling.states import DocumentState, Outcome
 
 from .copies import follow_leaders, let_heirs_take_over
 from .locking import lock_erasing_shared
+from .waste import Waste, book_waste
 
 _COLUMNS = (
     "document_id, outcome, result_type, stop_reason, error_type, usable, goes_again, failure_reason, answer, model, "
@@ -100,18 +101,6 @@ _SETTLE = """
             COALESCE(sum(paid_usd) FILTER (WHERE NOT usable OR moved.state = 'withdrawn'), 0),
             COALESCE(sum(paid_usd) FILTER (WHERE usable AND moved.state = 'withdrawn'), 0)
         FROM fresh LEFT JOIN moved ON moved.id = fresh.document_id HAVING count(*) > 0
-    ), superseded AS (
-        INSERT INTO labeling_spendtally (
-            day, version_id, model, account_id, lane, results, usable, unpriced, prompt_tokens, output_tokens,
-            list_usd, paid_usd, wasted_usd, superseded_usd)
-        SELECT (COALESCE(q.created_at, q.built_at, s.created_at) AT TIME ZONE %(zone)s)::date, r.version_id, v.model,
-            COALESCE(q.account_id, r.account_id), r.lane, 0, 0, 0, 0, 0, 0, 0, sum(s.paid_usd), sum(s.paid_usd)
-        FROM fresh f JOIN become b ON b.request_id = f.id
-        JOIN labeling_request r ON r.id = b.before AND r.document_id = f.document_id
-        JOIN labeling_result s ON s.request_id = r.id AND s.usable
-        JOIN labeling_labelingtaskversion v ON v.id = r.version_id
-        LEFT JOIN labeling_batch q ON q.id = r.batch_id
-        WHERE f.usable GROUP BY 1, 2, 3, 4, 5 HAVING sum(s.paid_usd) <> 0
     ), counted AS (
         INSERT INTO labeling_answertally (
             upload_id, version_id, answers, unpriced, document_bytes, prompt_tokens, output_tokens, list_usd, paid_usd)
@@ -121,8 +110,9 @@ _SETTLE = """
         FROM moved m JOIN fresh f ON f.document_id = m.id
         WHERE f.outcome = 'succeeded' GROUP BY m.upload_id
     )
-    SELECT id, document_id, EXISTS (SELECT 1 FROM moved WHERE state = 'withdrawn'), id IN (SELECT id FROM erased)
-    FROM fresh
+    SELECT f.id, f.document_id, EXISTS (SELECT 1 FROM moved WHERE state = 'withdrawn'), f.id IN (SELECT id FROM erased),
+        CASE WHEN f.usable THEN b.before END
+    FROM fresh f LEFT JOIN become b ON b.request_id = f.id
 """
 
 _KNOWN_LINES = """
@@ -214,7 +204,6 @@ def settle(readings: Sequence[Reading], booking: Booking, now: datetime) -> int:
         "account": booking.account_id,
         "lane": booking.lane,
         "day": booking.day,
-        "zone": booking.zone,
         "max_attempts": booking.max_attempts,
         "again_at": booking.again_at,
         "canceled_become": booking.canceled_become,
@@ -225,7 +214,8 @@ def settle(readings: Sequence[Reading], booking: Booking, now: datetime) -> int:
         cursor.execute(_SETTLE, parameters)
         rows = cursor.fetchall()
         settled = {document_id: request_id for request_id, document_id, *_ in rows}
-        erased = {document_id for _, document_id, _, is_erased in rows if is_erased}
+        erased = {document_id for _, document_id, _, is_erased, _ in rows if is_erased}
+        book_waste([(row[1], row[4]) for row in rows], Waste.SUPERSEDED, zone=booking.zone)
         kept = settled.keys() - erased
         _copy_lines(cursor, (r for r in readings if r.document_id in kept), settled)
         if booking.batch_id is not None and len(settled) < len(readings):

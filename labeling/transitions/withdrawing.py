@@ -6,7 +6,7 @@ at this moment are passed over, because a call whose booking has to wait could b
 are looked at again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ from labeling.states import BatchState, DocumentState, Outcome, UploadState
 from . import batches, holds
 from .copies import follow_leaders, promote_heirs
 from .requests import release_unsent
+from .waste import Waste, book_waste
 
 PORTION = 10_000
 _LOOKS = 5
@@ -66,23 +67,6 @@ _RESTORE = """
         queued_at = CASE WHEN c.becomes = 'queued' THEN %(now)s ELSE d.queued_at END
     FROM chosen c WHERE d.id = c.id
     RETURNING d.id, d.leader_id, c.state, c.becomes
-"""
-
-# What was paid for a label is paid without a usable one from now on, on the day and the account it was booked.
-_BOOK_WASTE = """
-    INSERT INTO labeling_spendtally (
-        day, version_id, model, account_id, lane, results, usable, unpriced, prompt_tokens, output_tokens,
-        list_usd, paid_usd, wasted_usd, withdrawn_usd)
-    SELECT (COALESCE(b.created_at, b.built_at, s.created_at) AT TIME ZONE %(zone)s)::date, r.version_id, v.model,
-        COALESCE(b.account_id, r.account_id), r.lane, 0, 0, 0, 0, 0, 0, 0, %(sign)s * sum(s.paid_usd),
-        %(sign)s * sum(s.paid_usd)
-    FROM labeling_document d
-    JOIN labeling_request r ON r.id = d.result_id AND r.document_id = d.id
-    JOIN labeling_result s ON s.request_id = r.id AND s.usable
-    JOIN labeling_labelingtaskversion v ON v.id = r.version_id
-    LEFT JOIN labeling_batch b ON b.id = r.batch_id
-    WHERE d.id = ANY(%(ids)s)
-    GROUP BY 1, 2, 3, 4, 5 HAVING sum(s.paid_usd) <> 0
 """
 
 
@@ -220,9 +204,7 @@ def _withdraw(ids: Sequence[int], *, with_upload: bool, zone: str) -> Moved:
     with connection.cursor() as cursor:
         cursor.execute(_WITHDRAW, {"ids": list(ids), "with_upload": with_upload})
         moved = cursor.fetchall()
-        labeled = [pk for pk, state in moved if state == DocumentState.LABELED]
-        if labeled:
-            cursor.execute(_BOOK_WASTE, {"ids": labeled, "sign": 1, "zone": zone})
+    book_waste(_labels([pk for pk, state in moved if state == DocumentState.LABELED]), Waste.WITHDRAWN, zone=zone)
     promote_heirs([pk for pk, _ in moved])
     return _counted([state for _, state in moved])
 
@@ -231,12 +213,15 @@ def _restore(ids: Sequence[int], *, zone: str) -> Moved:
     with connection.cursor() as cursor:
         cursor.execute(_RESTORE, {"ids": list(ids), "now": timezone.now()})
         moved = cursor.fetchall()
-        labeled = [pk for pk, _, _, becomes in moved if becomes == DocumentState.LABELED]
-        if labeled:
-            cursor.execute(_BOOK_WASTE, {"ids": labeled, "sign": -1, "zone": zone})
+    again = [pk for pk, _, _, becomes in moved if becomes == DocumentState.LABELED]
+    book_waste(_labels(again), Waste.WITHDRAWN, zone=zone, taken_back=True)
     follow_leaders([pk for pk, _, _, _ in moved])
     promote_heirs([leader for _, leader, _, _ in moved if leader])
     return _counted([state for _, _, state, _ in moved])
+
+
+def _labels(ids: Sequence[int]) -> Iterable[tuple[int, int | None]]:
+    return Document.objects.filter(pk__in=ids).values_list("pk", "result_id") if ids else []
 
 
 def _counted(states: Sequence[str]) -> Moved:
