@@ -65,6 +65,11 @@ class LeavingNext:
             for task_id, rows in groups.items()
         ]
 
+    @property
+    def held_tonight(self) -> set[int]:
+        """Tasks that are held and of which something waits for tonight: their row says what releasing them costs."""
+        return {tonight.task.pk for tonight in self.by_task if tonight.hold}
+
     def by_way(self, way: Way) -> int:
         return sum(row.documents for row in self.rows if row.way == way)
 

@@ -14,11 +14,13 @@ from django.utils import timezone
 
 from labeling import counts
 from labeling.models import Batch, Document, DocumentTally, RefusedRow, Upload
-from labeling.money.estimating import Estimate, together
+from labeling.money.estimating import Estimate, Span, together
 from labeling.states import DocumentState, Kind, RefusalReason, UploadState, Way
 
 from .accuracy import Range, wilson
+from .again import Offer, price_of
 from .estimates import Afterwards, BeforeImport, afterwards, before_import
+from .held import leaving_prices
 from .paging import WORDING
 from .prices import price_book, waiting_loads
 from .usual_labels import usual_labels
@@ -75,6 +77,12 @@ class Receipt:
     refused_rows: Sequence[RefusedRow]
     batches: Sequence[Batch]
     labels: Labels | None
+    leaving: Span | None
+    """What waits, at the price of the way that each document leaves; None while nothing does."""
+
+    back: Offer | None
+    """What would wait again and be paid for if what was withdrawn came back."""
+
     to_send: Estimate | None
     """What waits, at the price of each way; None while nothing does."""
 
@@ -140,6 +148,8 @@ def receipt(upload: Upload, *, earlier: Upload | None) -> Receipt:
         refused_rows=list(upload.refused_rows.order_by("row_number")[:MOST_REFUSED_SHOWN]) if upload.refused else [],
         batches=_batches(upload, states),
         labels=labels_of(upload, states[DocumentState.LABELED]),
+        leaving=leaving_prices([upload.pk])[upload.pk] if states[DocumentState.QUEUED] else None,
+        back=_back(upload) if states[DocumentState.WITHDRAWN] else None,
         to_send=_to_send(upload) if states[DocumentState.QUEUED] else None,
         before=before_import(upload) if upload.state == UploadState.CHECKED else None,
         after=afterwards(upload) if upload.ready_at else None,
@@ -188,6 +198,14 @@ def _count_labels(upload: Upload, labeled: int) -> Labels:
         equal=equal,
         counted_at=timezone.now(),
     )
+
+
+def _back(upload: Upload) -> Offer | None:
+    """Documents that waited when they were withdrawn; of the others the labels are paid already."""
+    waited = Document.objects.filter(
+        upload=upload, state=DocumentState.WITHDRAWN, withdrawn_from=DocumentState.QUEUED, erasure=None
+    )
+    return price_of(waited, upload.version_id)
 
 
 def _to_send(upload: Upload) -> Estimate:

@@ -10,11 +10,12 @@ from django.utils import timezone
 
 from labeling import waiting
 from labeling.forms.decisions import ReasonForm
-from labeling.models import Night, Upload
+from labeling.models import Night
 from labeling.pipeline import pausing
 from labeling.reports import headline, nights
 from labeling.reports import night as report
 from labeling.reports.brought import brought
+from labeling.reports.held import Held, held_uploads
 from labeling.reports.lanes import lanes
 from labeling.reports.resuming import resuming
 from labeling.states import WaitingReason
@@ -25,9 +26,6 @@ from labeling.waking import wake
 from .door import WebRequest, command, live_part, page
 from .live import ACTIVE, IDLE, LivePage, answer, refresh, show
 from .reader import settings_of, shown_zone
-
-MOST_HELD = 20
-"""Held uploads that the first page names."""
 
 
 @page()
@@ -117,11 +115,10 @@ def _page(request: WebRequest, row: Night | None, *, is_first: bool = False) -> 
     return LivePage("night.html", url, _rhythm(sheet, house), context, phase=phase, has_acts=True)
 
 
-def _held(waits: Sequence[Waiting]) -> list[Upload]:
+def _held(waits: Sequence[Waiting]) -> list[Held]:
     """Held uploads of which something waits."""
-    if not any(w.why.reason in (WaitingReason.HELD, WaitingReason.TRIAL) for w in waits):
-        return []
-    return list(Upload.objects.held().order_by("pk")[:MOST_HELD])
+    is_held = any(w.why.reason in (WaitingReason.HELD, WaitingReason.TRIAL) for w in waits)
+    return held_uploads() if is_held else []
 
 
 def _rhythm(sheet: report.Sheet, house: report.House | None) -> int | None:

@@ -2,6 +2,7 @@
 
 # ruff: noqa: F811  fixtures come by import, and a test names them as parameters
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
@@ -13,6 +14,7 @@ from django.utils import timezone
 from labeling.models import Activity, Document, Gate, SendOrder, Trial, Upload
 from labeling.pipeline import intake, urgent, wishes
 from labeling.states import BatchState, DocumentState, HoldKind, OrderState, UploadState, Way
+from labeling.transitions import withdrawing
 from tests.fake_api import FakeApi
 from tests.pipeline.conftest import db, fake, house, quick_commits  # noqa: F401  fixtures
 from tests.pipeline.story import a_version, brought_in, built, received, sent, setting, states, texts
@@ -151,6 +153,18 @@ def test_a_held_upload_is_shown_with_who_why_and_until_when(ann: Client, fake: F
     assert Upload.objects.get().held_until
     assert "It is released" in press(ann, url(upload, "release"))
     assert built() != []
+
+
+def test_releasing_and_taking_back_name_the_price_of_what_leaves_then(ann: Client, fake: FakeApi) -> None:
+    upload = brought_in(a_version(), texts(2), way=Way.TONIGHT)
+    press(ann, url(upload, "hold"), until="released", reason="wrong prices")
+    for page in (url(upload), "/"):
+        assert re.search(r"Release, \$0\.\d+ to at most \$0\.\d+", see(ann, page)), page
+    press(ann, url(upload, "release"))
+    press(ann, url(upload, "withdraw/"))
+    withdrawing.sweep(upload.pk, zone="UTC")
+    seen = see(ann, url(upload))
+    assert re.search(r"Take it back: 2 documents wait again, \$0\.\d+ to at most \$0\.\d+", seen)
 
 
 def test_holding_needs_a_reason(ann: Client, fake: FakeApi) -> None:
