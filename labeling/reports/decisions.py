@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from django.db import connection
 from django.db.models import Count, Min, Q, Sum
@@ -71,12 +71,22 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
+class FailedNight:
+    """What failed for good in one night, whatever became of it since."""
+
+    date: date
+    requests: int
+
+
+@dataclass(frozen=True, slots=True)
 class Decisions:
     rows: Sequence[Decision]
     more: int
     documents: int
     under_way: Sequence[BulkAct]
     """What a worker is still carrying out."""
+    nights: Sequence[FailedNight]
+    """The last fourteen, oldest first."""
 
     @property
     def count(self) -> int:
@@ -150,7 +160,7 @@ def decisions() -> Decisions:
     """A fixed number of queries; the small causes beyond the first sixty are counted and not drawn."""
     causes = open_causes()
     shown = causes[:MOST_SHOWN]
-    examples, prices, by_night = examples_of(shown), prices_of(shown), _by_night() if shown else {}
+    examples, prices, (dates, by_night) = examples_of(shown), prices_of(shown), _by_night()
     taken = {row.key: row for row in Taken.objects.filter(key__in=[cause.need for cause in shown])} if shown else {}
     return Decisions(
         rows=[
@@ -166,6 +176,9 @@ def decisions() -> Decisions:
         more=len(causes) - len(shown),
         documents=sum(cause.documents for cause in causes),
         under_way=list(BulkAct.objects.filter(finished_at=None).select_related("selection")[:MOST_UNDER_WAY]),
+        nights=[
+            FailedNight(day, sum(numbers[place] for numbers in by_night.values())) for place, day in enumerate(dates)
+        ],
     )
 
 
@@ -212,14 +225,15 @@ def closings(before: datetime | None) -> Closings:
     return Closings(shown, times[-1] if len({row[0] for row in rows}) > CLOSINGS else None)
 
 
-def _by_night() -> dict[tuple[int, str], list[int]]:
-    """How often each cause came in the last nights: new, or there all the time."""
+def _by_night() -> tuple[list[date], dict[tuple[int, str], list[int]]]:
+    """The last nights, and how often each cause came in them: new, or there all the time."""
     with connection.cursor() as cursor:
         cursor.execute(_BY_NIGHT, [NIGHTS])
         rows = cursor.fetchall()
         cursor.execute("SELECT date FROM labeling_night ORDER BY date DESC LIMIT %s", [NIGHTS])
         dates = [row[0] for row in reversed(cursor.fetchall())]
-    found: dict[tuple[int, str], dict[object, int]] = {}
-    for task_id, reason, date, n in rows:
-        found.setdefault((task_id, reason), {})[date] = int(n)
-    return {key: [numbers.get(date, 0) for date in dates] for key, numbers in found.items()}
+    found: dict[tuple[int, str], dict[date, int]] = {}
+    for task_id, reason, day, n in rows:
+        if reason in set(FailureReason):
+            found.setdefault((task_id, reason), {})[day] = int(n)
+    return dates, {key: [numbers.get(day, 0) for day in dates] for key, numbers in found.items()}

@@ -9,6 +9,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from labeling.models import Batch
 from labeling.reports.batches import NEARLY_THE_LIMIT, outcome_parts
+from labeling.reports.decisions import FailedNight
 from labeling.reports.rail import LIMIT, Rail, RailRow
 from labeling.reports.savings import Bar
 
@@ -131,6 +132,44 @@ def _at(place: float) -> str:
 
 
 _CHART_TOP, _CHART_HEIGHT, _CHART_LEFT = 10, 200, 5.5
+_NIGHTS_HEIGHT = 80
+
+
+@register.simple_tag
+def night_bars(nights: Sequence[FailedNight], sentence: str) -> SafeString:
+    """A bar per night with its number above; the last one is marked, some are dated."""
+    highest = max([1, *(night.requests for night in nights)])
+    width = 100 / max(1, len(nights))
+    bars = [
+        (place * width, night, max(1.0, night.requests / highest * _NIGHTS_HEIGHT))
+        for place, night in enumerate(nights)
+    ]
+    drawn = format_html_join(
+        "",
+        '<g class="d"><title>{}: {}</title><rect class="{}" x="{}%" width="{}%" y="{}" height="{}" rx="2"/>'
+        '<text x="{}%" y="{}" text-anchor="middle">{}</text><text x="{}%" y="{}" text-anchor="middle">{}</text></g>',
+        (
+            (
+                f"{night.date:%-d %b}",
+                f"{night.requests:,}",
+                "failed last" if night is nights[-1] else "failed",
+                f"{x + width * 0.14:.2f}",
+                f"{width * 0.72:.2f}",
+                f"{_NIGHTS_HEIGHT + 16 - height:.1f}",
+                f"{height:.1f}",
+                f"{x + width / 2:.2f}",
+                f"{_NIGHTS_HEIGHT + 12 - height:.1f}",
+                f"{night.requests:,}",
+                f"{x + width / 2:.2f}",
+                _NIGHTS_HEIGHT + 34,
+                f"{night.date:%-d %b}" if (len(nights) - 1 - place) % 4 == 0 else "",
+            )
+            for place, (x, night, height) in enumerate(bars)
+        ),
+    )
+    return format_html(
+        '<svg class="chart" height="{}" role="img" aria-label="{}">{}</svg>', _NIGHTS_HEIGHT + 40, sentence, drawn
+    )
 
 
 @register.simple_tag

@@ -10,10 +10,11 @@ from django.test import Client
 from django.utils import timezone
 
 from labeling import tasks
-from labeling.models import Activity, BulkAct, Document, LabelingTask, Tryout
+from labeling.models import Activity, BulkAct, Document, LabelingTask, Night, Tryout
 from labeling.pipeline import bulk
-from labeling.states import DocumentState, FailureReason, Outcome, Way
+from labeling.states import BatchState, DocumentState, FailureReason, Outcome, Way
 from tests.factories import (
+    make_batch,
     make_document,
     make_request,
     make_result,
@@ -86,6 +87,17 @@ def test_what_is_safe_goes_again_with_one_button(operator: Client, failures: Lab
 
 def test_the_badge_of_the_tab_counts_decisions_and_not_documents(viewer: Client, failures: LabelingTask) -> None:
     assert 'Open <span class="count">2</span>' in viewer.get("/decisions/").content.decode()
+
+
+def test_what_failed_is_drawn_by_night_without_what_goes_again_by_itself(
+    viewer: Client, failures: LabelingTask
+) -> None:
+    for days, not_usable in ((2, {"not_a_label": 3}), (1, {"cut_off": 4, "expired": 50, "canceled": 9})):
+        due = timezone.now() - timedelta(days=days)
+        night = Night.objects.create(date=due.date(), due_at=due)
+        make_batch(failures.version_in_use, night=night, state=BatchState.INGESTED, not_usable=not_usable)
+    html = viewer.get("/decisions/").content.decode()
+    assert re.findall(r'text-anchor="middle">(\d+)</text>', html) == ["3", "4"]
 
 
 def test_ticked_documents_name_the_price_of_what_is_ticked_before_they_go(
