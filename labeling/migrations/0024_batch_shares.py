@@ -13,7 +13,7 @@ COUNT = """
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("labeling", "0021_answers_of_no_use"),
+        ("labeling", "0023_bulk_decisions"),
     ]
 
     operations = [

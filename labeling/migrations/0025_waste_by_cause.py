@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("labeling", "0022_batch_shares"),
+        ("labeling", "0024_batch_shares"),
     ]
 
     operations = [

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("labeling", "0023_waste_by_cause"),
+        ("labeling", "0025_waste_by_cause"),
     ]
 
     operations = [
