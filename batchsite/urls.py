@@ -5,13 +5,14 @@ from importlib.util import find_spec
 from django.contrib import admin
 from django.contrib.auth import views as auth
 from django.urls import URLPattern, URLResolver, include, path
+from django.views.decorators.cache import never_cache
 
 from batchsite.health import web_health
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz/web", web_health, name="web_health"),
     path("logout", auth.LogoutView.as_view(), name="logout"),
-    path("password/done", auth.PasswordChangeDoneView.as_view(), name="password_change_done"),
+    path("password/done", never_cache(auth.PasswordChangeDoneView.as_view()), name="password_change_done"),
     path("admin/", admin.site.urls),
 ]
 

@@ -3,6 +3,7 @@
 from datetime import date
 
 from django.urls import path, register_converter
+from django.urls.converters import StringConverter
 
 from labeling.states import FailureReason
 from labeling.views import (
@@ -34,6 +35,12 @@ from labeling.views import (
 )
 
 
+class TextConverter(StringConverter):
+    """Text without NUL, which nothing in the database can hold, so an address with it is not found."""
+
+    regex = r"[^/\0]+"
+
+
 class ReasonConverter:
     """A failure reason in an address; anything else is not found."""
 
@@ -58,6 +65,7 @@ class DateConverter:
         return value.isoformat()
 
 
+register_converter(TextConverter, "text")
 register_converter(ReasonConverter, "reason")
 register_converter(DateConverter, "date")
 
@@ -67,9 +75,9 @@ urlpatterns = [
     path("nights/", night.all_nights, name="nights"),
     path("nights/<date:day>/", night.night_of, name="night_of"),
     path("live/nights/<date:day>", night.night_of_live, name="night_of_live"),
-    path("needs/<str:key>/", needs.need, name="need"),
-    path("needs/<str:key>/take", needs.take, name="need_take"),
-    path("needs/<str:key>/give-back", needs.give_back, name="need_give_back"),
+    path("needs/<text:key>/", needs.need, name="need"),
+    path("needs/<text:key>/take", needs.take, name="need_take"),
+    path("needs/<text:key>/give-back", needs.give_back, name="need_give_back"),
     path("leaving/<slug:slug>/hold", leaving.hold, name="leaving_hold"),
     path("leaving/<slug:slug>/release", leaving.release, name="leaving_release"),
     path("leaving/<slug:slug>/send", leaving.send, name="leaving_send"),
@@ -95,7 +103,7 @@ urlpatterns = [
     path("uploads/<int:pk>/again/", receipts.upload_again, name="upload_again"),
     path("uploads/<int:pk>/refused.csv", uploads.upload_refused, name="upload_refused"),
     path("uploads/<int:pk>/original", downloads.upload_original, name="upload_original"),
-    path("uploads/<int:pk>/labels.<str:form>", downloads.upload_labels, name="upload_labels"),
+    path("uploads/<int:pk>/labels.<text:form>", downloads.upload_labels, name="upload_labels"),
     path("documents/", documents.documents, name="documents"),
     path("documents/<int:pk>/", documents.document, name="document"),
     path("documents/select", selections.selection_new, name="selection_new"),
@@ -105,7 +113,7 @@ urlpatterns = [
     path("documents/selections/<slug:key>/again", selections.selection_again, name="selection_again"),
     path("documents/selections/<slug:key>/withdraw", selections.selection_withdraw, name="selection_withdraw"),
     path("documents/selections/<slug:key>/restore", selections.selection_restore, name="selection_restore"),
-    path("documents/selections/<slug:key>/labels.<str:form>", selections.selection_labels, name="selection_labels"),
+    path("documents/selections/<slug:key>/labels.<text:form>", selections.selection_labels, name="selection_labels"),
     path("batches/", batches.batches, name="batches"),
     path("live/batches", batches.batches_live, name="batches_live"),
     path("batches/<int:pk>/", batches.batch, name="batch"),
@@ -147,14 +155,14 @@ urlpatterns = [
     path("tasks/new/", editor.task_new, name="task_new"),
     path("tasks/new/preview", editor.task_preview, name="task_preview"),
     path("tasks/new/count", editor.task_count, name="task_count"),
-    path("live/tokens/<str:digest>", editor.tokens_live, name="tokens_live"),
+    path("live/tokens/<text:digest>", editor.tokens_live, name="tokens_live"),
     path("tasks/<slug:slug>/", tasks.task, name="task"),
     path("tasks/<slug:slug>/edit/", editor.task_edit, name="task_edit"),
     path("tasks/<slug:slug>/pause", tasks.task_pause, name="task_pause"),
     path("tasks/<slug:slug>/resume", tasks.task_resume, name="task_resume"),
     path("tasks/<slug:slug>/send", receipts.task_send, name="task_send"),
     path("tasks/<slug:slug>/undo", receipts.task_undo, name="task_undo"),
-    path("tasks/<slug:slug>/labels.<str:form>", downloads.task_labels, name="task_labels"),
+    path("tasks/<slug:slug>/labels.<text:form>", downloads.task_labels, name="task_labels"),
     path("tasks/<slug:slug>/versions/<int:number>/try", tries.version_try, name="version_try"),
     path("tasks/<slug:slug>/tries/<int:pk>/", tries.trial, name="trial"),
     path("live/tasks/<slug:slug>/tries/<int:pk>", tries.trial_live, name="trial_live"),

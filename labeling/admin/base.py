@@ -17,6 +17,8 @@ from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from labeling.reports.paging import an_id
+
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Any]
     TabularInline = admin.TabularInline[Any, Any]
@@ -180,8 +182,8 @@ def list_link(model: type[Model], text: str, **lookups: object) -> SafeString:
 
 def numbers(term: str, prefix: str = "") -> list[int]:
     """The key that a person typed, with or without its letter: 12, D-12, d-12. Empty for anything else."""
-    digits = term.upper().removeprefix(prefix)
-    return [int(digits)] if digits.isascii() and digits.isdigit() and int(digits) < 2**63 else []
+    found = an_id(term.upper().removeprefix(prefix))
+    return [] if found is None else [found]
 
 
 def _name(model: type[Model]) -> str:

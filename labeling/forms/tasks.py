@@ -11,6 +11,7 @@ from labeling.messages import prompts
 from labeling.messages.catalogue import EFFORTS
 from labeling.messages.prompts import THINKING, Label, Spec
 from labeling.models import LabelingTaskVersion
+from labeling.reports.paging import an_id
 from labeling.states import Kind
 
 
@@ -71,7 +72,7 @@ class TaskForm(forms.Form):
         """What stands in the form, half typed or not, for a preview."""
         found = self.data if self.is_bound else self.initial
         kind = Kind(str(found["kind"])) if found.get("kind") in set(Kind) else Kind.CLASSIFY
-        max_tokens = str(found.get("max_tokens") or "").strip()
+        max_tokens = an_id(str(found.get("max_tokens") or "").strip())
         rows = [row for row in self.label_rows() if row["name"].strip()]
         labels = tuple(Label(row["name"].strip(), row.get("description", "").strip()) for row in rows)
         return Spec(
@@ -80,7 +81,7 @@ class TaskForm(forms.Form):
             labels=labels if kind == Kind.CLASSIFY else (),
             schema=_json_object(str(found.get("schema") or "")) if kind == Kind.EXTRACT else None,
             model=str(found.get("model") or "").replace("\0", "").strip()[:80],
-            max_tokens=int(max_tokens) if max_tokens.isascii() and max_tokens.isdecimal() else 1024,
+            max_tokens=1024 if max_tokens is None else max_tokens,
             thinking=str(found.get("thinking") or "") or None,
             effort=str(found.get("effort") or "") or None,
         )

@@ -1,11 +1,31 @@
 """What all operator commands share: a JSON summary as the last line of standard output, words on standard error."""
 
 import json
+import math
+from argparse import ArgumentTypeError
 from collections.abc import Callable
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
+
+
+def seconds(text: str) -> float:
+    """The type of an option: more than nothing, and not without end."""
+    try:
+        found = float(text)
+    except ValueError:
+        found = 0
+    if not (math.isfinite(found) and found > 0):
+        raise ArgumentTypeError(f"{text} is no number of seconds.")
+    return found
+
+
+def count(text: str) -> int:
+    """The type of an option: a whole number, at least 1."""
+    if not (text.isascii() and text.isdecimal() and len(text) < 10 and int(text)):
+        raise ArgumentTypeError(f"{text} is no number from 1 on.")
+    return int(text)
 
 
 class BadInput(CommandError):

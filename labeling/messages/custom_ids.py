@@ -12,6 +12,9 @@ _ALPHABET = string.ascii_lowercase + string.digits
 _MOST_DIGITS = 19
 
 
+MOST_CHARACTERS = 64
+
+
 class OwnId(NamedTuple):
     token: str
     document_id: int
@@ -33,7 +36,7 @@ def custom_id(installation: str, token: str, document_id: int, sha256: bytes) ->
 
 def parse(text: object, installation: str) -> OwnId | None:
     """The parts of a custom_id of this installation; None for anything else."""
-    if not isinstance(text, str):
+    if not isinstance(text, str) or len(text) > MOST_CHARACTERS:
         return None
     parts = text.split("-")
     if len(parts) != 4 or parts[0] != installation or len(parts[2]) > _MOST_DIGITS:

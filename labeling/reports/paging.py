@@ -43,7 +43,8 @@ def page_of(
 
 def an_id(text: str | None) -> int | None:
     """An id out of an address; None for anything that cannot be one."""
-    if text and text.isascii() and text.isdecimal() and int(text) <= LARGEST_ID:
+    is_short = text is not None and len(text) <= 19  # of thousands of digits Python makes no number
+    if text and is_short and text.isascii() and text.isdecimal() and int(text) <= LARGEST_ID:
         return int(text)
     return None
 

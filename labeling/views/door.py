@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import resolve_url
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 from django_htmx.middleware import HtmxDetails
 
@@ -42,7 +42,7 @@ def command(permission: str = OPERATE) -> Callable[[View], View]:
 
 def form_page(permission: str = OPERATE) -> Callable[[View], View]:
     """A page with the form that it takes back: GET and POST."""
-    return lambda view: _guarded(view, permission)
+    return lambda view: require_http_methods(["GET", "HEAD", "POST"])(_guarded(view, permission))
 
 
 def live_part(view: View) -> View:

@@ -16,6 +16,7 @@ from labeling.pipeline import drafts
 from labeling.pipeline.define import Definition, SpecRefused, define
 from labeling.pipeline.drafts import Saved, Stale
 from labeling.reports import editing, listed
+from labeling.reports.paging import an_id
 from labeling.states import Kind
 from labeling.transitions import token_counts
 
@@ -117,8 +118,7 @@ def _form(
 def _beside(
     request: WebRequest, form: TaskForm, task: LabelingTask | None, *, another: bool | None = None
 ) -> dict[str, Any]:
-    sample = request.POST.get("sample", "")
-    sample_id = int(sample) if sample.isascii() and sample.isdecimal() and len(sample) < 19 else None
+    sample_id = an_id(request.POST.get("sample"))
     wants_another = _act(request) == "another" if another is None else another
     return {"beside": editing.beside(form.rough_spec(), task, sample_id, another=wants_another)}
 

@@ -6,14 +6,20 @@ from django.contrib.auth import views as auth
 from django.http import HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
+from django.utils.decorators import method_decorator
+from django.views.decorators.cache import never_cache
 
 from labeling import activity
 from labeling.signing_in import MUST_CHANGE, Tries, forget_one_time
 
 from .reader import shown_zone
 
+METHODS = ["get", "head", "post"]
+"""Django's own form pages would take a PUT for a POST."""
+
 
 class SignIn(auth.LoginView):
+    http_method_names = METHODS
     redirect_authenticated_user = True
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
@@ -30,7 +36,10 @@ class SignIn(auth.LoginView):
             return response.render() if isinstance(response, TemplateResponse) else response
 
 
+@method_decorator(never_cache, "dispatch")
 class ChangePassword(auth.PasswordChangeView):
+    http_method_names = METHODS
+
     def get_context_data(self, **context: Any) -> dict[str, Any]:
         return super().get_context_data(must=self.request.session.get(MUST_CHANGE, False), **context)
 

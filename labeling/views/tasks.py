@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from django.http import Http404, HttpResponseBase
+from django.http import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
@@ -15,6 +15,7 @@ from labeling.pipeline import hold, pausing
 from labeling.reports import listed, trying
 from labeling.reports import tasks as report
 from labeling.reports.erasing import keeping
+from labeling.reports.paging import an_id
 from labeling.reports.resuming import resuming
 from labeling.reports.standing import standing
 from labeling.waking import wake
@@ -100,9 +101,7 @@ def _version(task: LabelingTask, number: str | None) -> LabelingTaskVersion | No
     """The version that the address names, else the one in use."""
     if number is None:
         return task.version_in_use
-    if not (number.isascii() and number.isdecimal()):
-        raise Http404(f"There is no version {number}.")
-    return get_object_or_404(task.versions, number=int(number))
+    return get_object_or_404(task.versions, number=an_id(number))
 
 
 def _schema_text(schema: dict[str, Any]) -> str:

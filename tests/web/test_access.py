@@ -1,215 +1,246 @@
-"""Every address with a stranger, an account without a role, a viewer, an operator and an admin."""
+"""Every address with a stranger, an account without a role, a viewer, an operator and an admin.
+
+Each test walks the whole table on one house, and takes back what each request did before the next.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 import pytest
+from django.contrib.auth.models import User
+from django.db import connection, transaction
+from django.http import HttpResponse
 from django.test import Client
-from django.urls import reverse
-from django.utils import timezone
 
-from labeling.states import BatchState, UploadState
-from labeling.urls import urlpatterns
-from tests.factories import make_batch, make_upload
-from tests.web.addresses import (
-    ADMIN_COMMANDS,
-    ADMIN_FORMS,
-    ADMIN_PAGES,
-    CHOOSING,
-    COMMANDS,
-    EDITOR_PARTS,
-    LIVE,
-    OPEN,
-    OPERATOR_PAGES,
-    PAGES,
-    PRICED,
-    furnish,
-    url,
-)
+from tests.web.addresses import FILLED, TABLE, Address, Who, furnish, patterns
+from tests.web.reading import words
+
+ROLES = {Who.NOBODY: "", Who.VIEWER: "viewer", Who.OPERATOR: "operator", Who.ADMIN: "admin"}
+SIGNED_IN = tuple(ROLES)
+PAGES = [address for address in TABLE if "GET" in address.methods]
+COMMANDS = [address for address in TABLE if "POST" in address.methods]
+OF_ROLES = [address for address in TABLE if address.who > Who.NOBODY]
 
 
 @pytest.fixture
 def house(db: None) -> None:
-    """One of everything."""
     furnish()
 
 
-def test_every_address_is_in_one_of_the_tables_here() -> None:
-    tables = (PAGES, LIVE, OPERATOR_PAGES, ADMIN_PAGES, COMMANDS, ADMIN_COMMANDS, ADMIN_FORMS, CHOOSING, EDITOR_PARTS)
-    known = {*OPEN, *PRICED}.union(*tables)
-    assert {pattern.name for pattern in urlpatterns} == known
+@pytest.fixture
+def people(house: None, person: Callable[[str], User]) -> dict[Who, Client]:
+    """A browser for each, with which nobody signs out of another."""
+    found = {Who.STRANGER: Client()}
+    for who, role in ROLES.items():
+        found[who] = Client()
+        found[who].force_login(person(role))
+    return found
 
 
-@pytest.mark.parametrize("name", [*PAGES, *LIVE, *OPERATOR_PAGES, *ADMIN_PAGES])
-def test_a_stranger_is_sent_to_sign_in(house: None, client: Client, name: str) -> None:
-    response = client.get(url(name))
-    assert (response.status_code, response["Location"].partition("?")[0]) == (302, "/login")
+@contextmanager
+def taken_back() -> Iterator[None]:
+    """What happens inside did not happen."""
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
 
 
-@pytest.mark.parametrize("name", [*COMMANDS, *ADMIN_COMMANDS, *ADMIN_FORMS, *CHOOSING])
-def test_a_stranger_commands_nothing(house: None, client: Client, name: str) -> None:
-    assert client.post(url(name))["Location"].startswith("/login")
+def ask(client: Client, address: Address, method: str, url: str = "", **headers: str) -> HttpResponse:
+    with taken_back():
+        url = url or address.url
+        response: HttpResponse = (
+            client.get(url, headers=headers) if method == "GET" else client.post(url, FILLED, headers=headers)
+        )
+        return HttpResponse(b"".join(response), status=response.status_code, headers=response.headers)
 
 
-@pytest.mark.parametrize("name", LIVE)
-def test_a_live_part_sends_who_is_signed_out_to_sign_in_instead_of_showing_a_form(
-    house: None, client: Client, name: str
+def wrong(
+    addresses: Iterable[Address], is_right: Callable[[HttpResponse], bool], answer: Callable[[Address], HttpResponse]
+) -> dict[str, str]:
+    """The addresses whose answer is not as it should be, each with its answer."""
+    answers = {address.name: answer(address) for address in addresses}
+    return {
+        name: f"{response.status_code} {response.headers.get('Location', '')} {words(response.content)[:200]}"
+        for name, response in answers.items()
+        if not is_right(response)
+    }
+
+
+def written() -> dict[str, int]:
+    """How many rows this transaction has written in each table, what was taken back included.
+
+    Not counted is the cache: it remembers what was computed.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT relname, n_tup_ins + n_tup_upd + n_tup_del FROM pg_stat_xact_user_tables"
+            " WHERE relname <> 'django_cache'"
+        )
+        return dict(cursor.fetchall())
+
+
+def is_sent_to_sign_in(response: HttpResponse) -> bool:
+    return response.status_code == 302 and response["Location"].partition("?")[0] == "/login"
+
+
+def is_refused(response: HttpResponse) -> bool:
+    return response.status_code == 403 and "This is not for your role" in words(response.content)
+
+
+def is_opened(response: HttpResponse) -> bool:
+    return response.status_code == 200 and bool(response.content)
+
+
+# --- the table -------------------------------------------------------------------------------------------------------
+
+
+def test_every_address_is_in_the_table_and_nothing_else_is() -> None:
+    assert sorted(str(pattern.name) for pattern in patterns()) == sorted(address.name for address in TABLE)
+
+
+def test_an_address_takes_no_other_method_than_the_table_says(people: dict[Who, Client]) -> None:
+    strange = {
+        (address.name, method): status
+        for address in TABLE
+        for method in {"GET", "POST", "PUT", "DELETE"} - {*address.methods}
+        if (status := people[address.who].generic(method, address.url).status_code) != 405
+    }
+    assert strange == {}
+
+
+# --- who may ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_stranger_is_sent_to_sign_in_from_everywhere_and_writes_nothing(
+    people: dict[Who, Client], method: str
 ) -> None:
-    response = client.get(url(name), headers={"HX-Request": "true"})
-    assert (response.status_code, response["HX-Redirect"]) == (401, "/login")
+    before = written()
+    closed = [address for address in TABLE if address.who > Who.STRANGER]
+    if method == "POST":  # a live part is asked for only; it sends to sign in too, or refuses the method
+        closed = [address for address in closed if not address.is_live]
+    assert wrong(closed, is_sent_to_sign_in, lambda address: ask(people[Who.STRANGER], address, method)) == {}
+    assert written() == before
 
 
-@pytest.mark.parametrize("name", [*PAGES, *LIVE, *OPERATOR_PAGES, *ADMIN_PAGES])
-def test_an_account_without_a_role_reads_what_it_lacks(house: None, nobody: Client, name: str) -> None:
-    response = nobody.get(url(name))
-    assert response.status_code == 403
-    assert "This is not for your role" in response.content.decode()
+def test_a_live_part_sends_who_is_signed_out_to_sign_in_instead_of_showing_a_form(people: dict[Who, Client]) -> None:
+    found = wrong(
+        [address for address in TABLE if address.is_live],
+        lambda response: (response.status_code, response.headers.get("HX-Redirect")) == (401, "/login"),
+        lambda address: ask(people[Who.STRANGER], address, "GET", **{"HX-Request": "true"}),
+    )
+    assert found == {}
 
 
-@pytest.mark.parametrize("name", [*PAGES, *LIVE])
-def test_a_viewer_sees_everything(house: None, viewer: Client, name: str) -> None:
-    response = viewer.get(url(name))
-    assert response.status_code == 200
-    assert b"".join(response)
+@pytest.mark.parametrize("who", SIGNED_IN)
+def test_a_page_is_opened_by_who_may_refused_to_others_in_the_look_of_the_house_and_looking_writes_nothing(
+    people: dict[Who, Client], who: Who
+) -> None:
+    before = written()
+    refused = [address for address in PAGES if address.who > who]
+    assert wrong(refused, is_refused, lambda address: ask(people[who], address, "GET")) == {}
+    opened = [address for address in OF_ROLES if address in PAGES and address.who <= who]
+    assert wrong(opened, is_opened, lambda address: ask(people[who], address, "GET")) == {}
+    assert written() == before
 
 
-@pytest.mark.parametrize("name", [*OPERATOR_PAGES, *ADMIN_PAGES])
-def test_a_viewer_opens_no_form_that_changes_something(house: None, viewer: Client, name: str) -> None:
-    assert viewer.get(url(name)).status_code == 403
+def test_what_is_open_to_everybody_is_opened_and_writes_nothing(people: dict[Who, Client]) -> None:
+    before = written()
+    for_all = [address for address in PAGES if address.who == Who.STRANGER]
+    found = {address.name: ask(people[Who.STRANGER], address, "GET").status_code for address in for_all}
+    assert {name for name, status in found.items() if status == 503} <= {"health", "workers_health"}
+    assert set(found.values()) <= {200, 503}
+    assert written() == before
 
 
-@pytest.mark.parametrize("name", CHOOSING)
-def test_a_viewer_may_choose(house: None, viewer: Client, name: str) -> None:
-    assert viewer.post(url(name)).status_code == 302
+@pytest.mark.parametrize("who", SIGNED_IN)
+def test_a_command_is_refused_to_who_may_not_and_nothing_is_written(people: dict[Who, Client], who: Who) -> None:
+    before = written()
+    refused = [address for address in COMMANDS if address.who > who]
+    if who < Who.ADMIN:  # everybody reads the settings, only an admin changes them
+        refused += [address for address in COMMANDS if address.name == "settings" and address not in refused]
+    assert wrong(refused, is_refused, lambda address: ask(people[who], address, "POST")) == {}
+    assert written() == before
 
 
-@pytest.mark.parametrize("name", CHOOSING)
-def test_an_account_without_a_role_chooses_nothing(house: None, nobody: Client, name: str) -> None:
-    assert nobody.post(url(name)).status_code == 403
+@pytest.mark.parametrize("who", [Who.VIEWER, Who.OPERATOR, Who.ADMIN])
+def test_a_command_is_obeyed_for_who_may(people: dict[Who, Client], who: Who) -> None:
+    may = [a for a in OF_ROLES if a in COMMANDS and a.who <= who and (a.name != "settings" or who == Who.ADMIN)]
+    strange = {}
+    for address in may:
+        response = ask(people[who], address, "POST")
+        if response.status_code not in address.answers or is_sent_to_sign_in(response):
+            strange[address.name] = response.status_code
+    assert strange == {}
 
 
-@pytest.mark.parametrize("name", [*COMMANDS, *ADMIN_COMMANDS, *ADMIN_FORMS])
-def test_a_viewer_commands_nothing(house: None, viewer: Client, name: str) -> None:
-    assert viewer.post(url(name), {"way": "now", "reason": "because"}).status_code == 403
+def test_what_a_command_shows_once_is_a_password(people: dict[Who, Client]) -> None:
+    giving = [address for address in TABLE if address.name in ("account_add", "account_password")]
+    assert len(giving) == 2
+    for address in giving:
+        assert "shown only now" in words(ask(people[Who.ADMIN], address, "POST").content)
 
 
-@pytest.mark.parametrize("name", [*PAGES, *LIVE, *OPERATOR_PAGES])
-def test_an_operator_opens_every_page_of_the_work(house: None, operator: Client, name: str) -> None:
-    assert operator.get(url(name)).status_code == 200
+# --- what a request may do -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_an_operator_may_command(house: None, operator: Client, name: str) -> None:
-    response = operator.post(url(name), {"way": "now", "reason": "because"})
-    assert response.status_code == 302
-    assert not response["Location"].startswith("/login")
-
-
-@pytest.mark.parametrize("name", ADMIN_COMMANDS)
-def test_only_an_admin_may_command_what_is_an_admins(house: None, operator: Client, admin: Client, name: str) -> None:
-    assert operator.post(url(name)).status_code == 403
-    response = admin.post(url(name))
-    assert (response.status_code, response["Location"].startswith("/login")) == (302, False)
-
-
-@pytest.mark.parametrize("name", ADMIN_FORMS)
-def test_only_an_admin_gets_a_password_to_hand_over(house: None, operator: Client, admin: Client, name: str) -> None:
-    assert operator.post(url(name), {"name": "nora", "role": "viewer"}).status_code == 403
-    assert "shown only now" in admin.post(url(name), {"name": "nora", "role": "viewer"}).content.decode()
-
-
-@pytest.mark.parametrize("name", COMMANDS)
-def test_a_command_is_a_post(house: None, operator: Client, name: str) -> None:
-    assert operator.get(url(name)).status_code == 405
-
-
-@pytest.mark.parametrize("name", [*COMMANDS, *CHOOSING])
-def test_a_command_needs_the_token_of_its_page(house: None, operator: Client, name: str) -> None:
+def test_nothing_is_done_without_the_token_of_its_page(people: dict[Who, Client]) -> None:
     careful = Client(enforce_csrf_checks=True)
-    careful.cookies = operator.cookies
-    response = careful.post(url(name), {"way": "now", "reason": "because"})
-    assert response.status_code == 403
-    assert "Nothing was done" in response.content.decode()
+    careful.cookies = people[Who.ADMIN].cookies
+    before = written()
+    found = wrong(
+        COMMANDS,
+        lambda response: response.status_code == 403 and "Nothing was done" in words(response.content),
+        lambda address: ask(careful, address, "POST"),
+    )
+    assert found == {}
+    assert written() == before
 
 
-@pytest.mark.parametrize("name", [*EDITOR_PARTS, *PRICED])
-def test_the_parts_of_the_editor_and_the_prices_are_for_operators(
-    house: None, client: Client, viewer: Client, operator: Client, name: str
-) -> None:
-    assert operator.post(url(name)).status_code == 200
-    assert viewer.post(url(name)).status_code == 403
-    assert client.post(url(name))["Location"].startswith("/login")
+# --- what is not there -----------------------------------------------------------------------------------------------
+
+UNKNOWN = {
+    "pk": 2**63 - 1,
+    "number": 99,
+    "slug": "none",
+    "key": "none",
+    "digest": "f" * 64,
+    "day": "9999-12-31",
+    "form": "exe",
+    "reason": "a_reason_of_next_year",
+}
+"""Well-formed, and of nothing that there is."""
+
+MALFORMED = ["-1", "1.5", "%00", "%ff", "..%2f..%2fetc%2fpasswd", "%E2%80%AE", "2026-02-30", str(2**63), "9" * 5000]
 
 
-def test_settings_are_seen_by_all_and_changed_by_admins(
-    house: None, viewer: Client, operator: Client, admin: Client
-) -> None:
-    for client in (viewer, operator):
-        assert "needs the role admin" in client.get("/settings/").content.decode()
-        assert client.post("/settings/", {"max_attempts": "9"}).status_code == 403
-    assert "needs the role admin" not in admin.get("/settings/").content.decode()
+def elsewhere() -> Iterator[tuple[Address, str]]:
+    """Something unknown in each place of each address; what is malformed in one address for each kind of place."""
+    seen: set[str] = set()
+    for address in TABLE:
+        for part in address.place:
+            yield address, address.leading_to(part, UNKNOWN[part])
+            kind = f"{address.url.split('/')[1]} {part}"
+            if kind not in seen:
+                yield from ((address, address.leading_to(part, value)) for value in MALFORMED)
+            seen.add(kind)
 
 
-@pytest.mark.parametrize(
-    "path", ["/nope", "/uploads/99999/", "/documents/123456789012345678901234567890/", "/batches/77/", "/tasks/none/"]
-)
-def test_what_does_not_exist_is_said_in_the_look_of_the_house(house: None, viewer: Client, path: str) -> None:
-    response = viewer.get(path)
-    assert response.status_code == 404
-    assert "There is nothing here" in response.content.decode()
+def is_not_found(response: HttpResponse) -> bool:
+    """Or, of a need, that it is settled already: somebody else may have been first."""
+    return response.status_code == 404 or (response.status_code == 302 and response["Location"] == "/")
 
 
-def test_the_health_of_the_workers_needs_no_account(db: None, client: Client) -> None:
-    response = client.get(reverse("workers_health"))
-    assert response.status_code == 503
-    assert response.json() == {"database": True, "queues": {"ticks": False, "bulk": False, "urgent": False}}
+def test_what_is_not_there_is_not_found_and_never_breaks(people: dict[Who, Client]) -> None:
+    strange = {
+        (method, url[:100]): response.status_code
+        for address, url in elsewhere()
+        for method in address.methods
+        if not is_not_found(response := ask(people[Who.ADMIN], address, method, url))
+    }
+    assert strange == {}
 
 
-def test_the_health_is_well_when_every_queue_has_beaten(db: None, client: Client) -> None:
-    from labeling.health.heartbeat import beat
-
-    for queue in ("ticks", "bulk", "urgent"):
-        beat(queue)
-    assert client.get(reverse("workers_health")).status_code == 200
-
-
-def test_the_health_of_the_house_is_a_word_for_each_part_and_nothing_secret(db: None, client: Client) -> None:
-    from labeling import ledger
-    from labeling.health.heartbeat import beat
-
-    sick = client.get("/healthz")
-    assert (sick.status_code, sick.json()) == (503, {"database": "up", "queues": "silent", "book": "unchecked"})
-    for queue in ("ticks", "bulk", "urgent"):
-        beat(queue)
-    ledger.check()
-    well = client.get("/healthz")
-    assert (well.status_code, well.json()) == (200, {"database": "up", "queues": "beating", "book": "balances"})
-
-
-@pytest.mark.parametrize(("columns", "word"), [({"holds": False}, "wrong"), ({"holds": True}, "stale")])
-def test_a_book_that_is_wrong_or_was_not_checked_for_long_is_not_well(
-    db: None, client: Client, columns: dict[str, bool], word: str
-) -> None:
-    from datetime import timedelta
-
-    from labeling.models import LedgerCheck
-
-    check = LedgerCheck.objects.create(identities=[], **columns)
-    LedgerCheck.objects.filter(pk=check.pk).update(checked_at=timezone.now() - timedelta(hours=1))
-    response = client.get("/healthz")
-    assert (response.status_code, response.json()["book"]) == (503, word)
-
-
-def test_the_theme_is_a_cookie_and_leads_nowhere_else(db: None, client: Client) -> None:
-    response = client.post(reverse("theme"), {"theme": "dark", "next": "https://elsewhere.example/"})
-    assert (response["Location"], response.cookies["nightshift_theme"].value) == ("/", "dark")
-    assert 'data-theme="dark"' in client.get("/login").content.decode()
-
-
-@pytest.mark.parametrize("state", [BatchState.UNKNOWN, BatchState.BUILDING, BatchState.REJECTED, BatchState.ABSENT])
-def test_a_batch_has_a_page_in_every_state(db: None, viewer: Client, state: BatchState) -> None:
-    batch = make_batch(state=state)
-    assert viewer.get(f"/batches/{batch.pk}/").status_code == 200
-
-
-@pytest.mark.parametrize("state", list(UploadState))
-def test_an_upload_has_a_page_in_every_state(db: None, operator: Client, state: UploadState) -> None:
-    upload = make_upload(state=state)
-    assert upload.file_name in operator.get(f"/uploads/{upload.pk}/").content.decode()
+def test_what_is_not_there_is_said_in_the_look_of_the_house(people: dict[Who, Client]) -> None:
+    for path in ("/nope", "/uploads/99999/", "/nights/0001-01-01/", "/tasks/none/"):
+        assert "There is nothing here" in words(people[Who.VIEWER].get(path).content)

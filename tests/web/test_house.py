@@ -1,8 +1,10 @@
 """Activity, cancel, zones."""
 
+from collections.abc import Callable
 from datetime import date
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 from django_q.models import OrmQ
 
@@ -73,3 +75,24 @@ def test_each_money_limit_leads_to_how_it_stands(admin: Client) -> None:
 @pytest.mark.parametrize("path", ["/activity/?by=%00", "/activity/?subject=a%00b", "/batches/?task=%00"])
 def test_a_filter_that_no_text_can_equal_is_ignored(viewer: Client, path: str) -> None:
     assert viewer.get(path).status_code == 200
+
+
+ELSEWHERE = ["https://elsewhere.example/", "//elsewhere.example", "/\\elsewhere.example", "javascript:alert(1)"]
+
+
+@pytest.mark.parametrize("place", ELSEWHERE)
+def test_the_theme_is_a_cookie_and_leads_nowhere_else(client: Client, db: None, place: str) -> None:
+    response = client.post("/theme", {"theme": "dark", "next": place})
+    assert (response["Location"], response.cookies["nightshift_theme"].value) == ("/", "dark")
+    assert 'data-theme="dark"' in client.get("/login").content.decode()
+
+
+def test_the_theme_leads_back_to_where_it_was_chosen(client: Client, db: None) -> None:
+    assert client.post("/theme", {"theme": "dark", "next": "/batches/?tab=open"})["Location"] == "/batches/?tab=open"
+
+
+@pytest.mark.parametrize("place", ELSEWHERE)
+def test_signing_in_leads_nowhere_else(client: Client, person: Callable[[str], User], place: str) -> None:
+    name = person("viewer").username
+    response = client.post(f"/login?next={place}", {"username": name, "password": "night-night-1", "next": place})
+    assert response["Location"] == "/"

@@ -7,7 +7,7 @@ from django.db import close_old_connections
 from django.utils import timezone
 
 from labeling import configuration
-from labeling.management.base import Door
+from labeling.management.base import Door, seconds
 from labeling.models import SendOrder
 from labeling.waking import wake
 
@@ -24,7 +24,7 @@ class Command(Door):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--every", type=float, metavar="SECONDS", help="default: NIGHTSHIFT_POLL_SECONDS")
+        parser.add_argument("--every", type=seconds, metavar="SECONDS", help="default: NIGHTSHIFT_POLL_SECONDS")
 
     def run(self, *, every: float | None, **options: Any) -> dict[str, Any]:
         stop = threading.Event()

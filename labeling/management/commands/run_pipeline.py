@@ -3,7 +3,7 @@ from typing import Any
 
 from batchsite.sandbox import SandboxFault, ensure_sandbox
 from labeling import configuration, counts
-from labeling.management.base import Door
+from labeling.management.base import Door, seconds
 from labeling.pipeline import conductor
 from labeling.states import DocumentState
 
@@ -13,7 +13,7 @@ class Command(Door):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--until-idle", action="store_true", help="until nothing is queued or in flight")
-        parser.add_argument("--timeout", type=float, metavar="SECONDS", help="with --until-idle: stop after this")
+        parser.add_argument("--timeout", type=seconds, metavar="SECONDS", help="with --until-idle: stop after this")
 
     def run(self, *, until_idle: bool, timeout: float | None, **options: Any) -> dict[str, Any]:
         settings = configuration.load()

@@ -2,7 +2,7 @@ from argparse import ArgumentParser
 from dataclasses import asdict
 from typing import Any
 
-from labeling.management.base import BadInput, Door
+from labeling.management.base import BadInput, Door, count
 from labeling.seeding import SeedingRefused, seed
 
 
@@ -10,8 +10,8 @@ class Command(Door):
     help = "Fill an empty sandbox with make-believe documents, batches and results, to measure pages or look at them."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--documents", type=int, default=200_000)
-        parser.add_argument("--batches", type=int, default=200)
+        parser.add_argument("--documents", type=count, default=200_000)
+        parser.add_argument("--batches", type=count, default=200)
 
     def run(self, *, documents: int, batches: int, **options: Any) -> dict[str, Any]:
         try:

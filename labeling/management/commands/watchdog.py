@@ -14,7 +14,7 @@ from batchsite.leftovers import MARK
 from labeling import configuration, outgoing
 from labeling.health import heartbeat
 from labeling.health.watchdog import EVERY_SECONDS, MOST_SILENT_LOOKS, Watchdog
-from labeling.management.base import Door
+from labeling.management.base import Door, count, seconds
 from labeling.waking import TICKS
 
 log = logging.getLogger(__name__)
@@ -27,8 +27,10 @@ class Command(Door):
     help = "Ends clusters of the running installation that are frozen or orphaned; the process runner runs it."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--every", type=float, metavar="SECONDS", default=EVERY_SECONDS)
-        parser.add_argument("--looks", type=int, metavar="COUNT", default=MOST_SILENT_LOOKS, help="of silence at most")
+        parser.add_argument("--every", type=seconds, metavar="SECONDS", default=EVERY_SECONDS)
+        parser.add_argument(
+            "--looks", type=count, metavar="COUNT", default=MOST_SILENT_LOOKS, help="of silence at most"
+        )
 
     def run(self, *, every: float, looks: int, **options: Any) -> dict[str, Any]:
         if os.environ.get(MARK) != str(settings.NIGHTSHIFT_HOME):
