@@ -1,5 +1,6 @@
 """Which column holds the text, the external id and the gold label."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from labeling.files.shapes import FileRefused, ReadOptions
@@ -7,29 +8,55 @@ from labeling.files.text import visible
 
 SHOWN_COLUMNS = 30
 
+MOST_COLUMNS = 5_000
+"""Of a table: each is a choice on the page and a name in the metadata of every row."""
+
+LONGEST_NAME = 300
+"""Characters."""
+
 
 def unique_names(header: list[str], warnings: list[str]) -> tuple[str, ...]:
-    """The header's cells as names of metadata: an empty one is numbered, a repeated one gets _2, _3, …"""
-    taken = {visible(cell) for cell in header if cell.strip()}
-    names: list[str] = []
+    """The header's cells as names of metadata: an empty one is numbered, a repeated one gets _2, _3, …
+
+    One that is longer than a name is cut: then the first line is rather a document, which a person will say.
+    """
+    refuse_too_many(len(header))
+    taken = {short(visible(cell)) for cell in header if cell.strip()}
+    names: dict[str, None] = {}
+    repeated: list[str] = []
+    numbers = Counter[str]()
     for position, cell in enumerate(header, start=1):
-        name = visible(cell)
+        name = short(visible(cell))
         if not cell.strip():
-            name = _free(f"column_{position}", taken)
+            name = _free(f"column_{position}", taken, numbers)
         elif name in names:
-            name = _free(name, taken)
-            warnings.append(
-                f"The header names a column “{visible(cell)}” again; the later one is called “{name}” here."
+            name = _free(name, taken, numbers)
+            repeated.append(
+                f"The header names a column “{short(visible(cell))}” again; the later one is called “{name}” here."
             )
         taken.add(name)
-        names.append(name)
+        names[name] = None
+    warnings += repeated[:SHOWN_COLUMNS]
+    if more := len(repeated[SHOWN_COLUMNS:]):
+        warnings.append(f"And {more:,} more columns have names that are there already.")
     return tuple(names)
 
 
-def _free(wanted: str, taken: set[str]) -> str:
-    name, number = wanted, 2
+def refuse_too_many(columns: int) -> None:
+    if columns > MOST_COLUMNS:
+        raise FileRefused(f"The first line has {columns:,} columns; {MOST_COLUMNS:,} are read. Is the delimiter right?")
+
+
+def short(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
+
+
+def _free(wanted: str, taken: set[str], numbers: Counter[str]) -> str:
+    """`numbers` remembers how far each name was counted, so that a thousand of one name are counted once."""
+    name = wanted
     while name in taken:
-        name, number = f"{wanted}_{number}", number + 1
+        numbers[wanted] += 1
+        name = f"{wanted}_{numbers[wanted] + 1}"
     return name
 
 

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 
-from labeling.files.columns import matching, unique_names
+from labeling.files.columns import matching, refuse_too_many, unique_names
 from labeling.files.delimited import EndOfLines, csv_rows
 from labeling.files.quotes import unclosed_quote
 from labeling.files.shapes import FileRefused, Format, ReadOptions
@@ -37,6 +37,7 @@ def read_head(lines: list[str], format_: Format, options: ReadOptions, warnings:
     if not options.has_header:
         sample = list(islice(rows, SAMPLE_ROWS))
         width = _usual_width([cells for _, _, cells in sample])
+        refuse_too_many(width)
         names = [f"column_{number}" for number in range(1, width + 1)]
         preview = [cells for _, _, cells in sample[:PREVIEW_ROWS]]
         return Head(delimiter, names, tuple(names), 0, "", 1, preview)

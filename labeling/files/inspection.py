@@ -1,7 +1,7 @@
 """Look at a file before its rows are read: what it is, how it is written, which columns it has."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -85,7 +85,7 @@ def _inspect_workbook(path: Path, options: ReadOptions) -> Inspection:
         header_line=opening.header_line,
         header_text=visible(", ".join(opening.names))[:PREVIEW_CHARACTERS] if opening.header_line else "",
         first_line=opening.first_line,
-        preview=tuple(tuple(map(_shown, cells)) for cells in opening.preview),
+        preview=_previewed(opening.preview, len(opening.columns)),
         warnings=tuple(map(visible, warnings)),
         sheet=opening.sheet,
         sheets=opening.sheets,
@@ -126,9 +126,9 @@ def _describe_delimited(blank: Inspection, first_block: list[str], options: Read
         delimiter=head.delimiter,
         columns=head.columns,
         header_line=head.header_line,
-        header_text=visible(head.header_text),
+        header_text=visible(head.header_text[:PREVIEW_CHARACTERS]),
         first_line=head.first_line,
-        preview=tuple(tuple(map(_shown, cells)) for cells in head.preview),
+        preview=_previewed(head.preview, len(head.columns)),
     )
     return Found(inspection, head.names)
 
@@ -161,6 +161,11 @@ def _describe_json(
 def _describe_plain(blank: Inspection, first_block: list[str]) -> Found:
     preview = tuple((_shown(line.rstrip("\r\n")),) for line in first_block[:PREVIEW_ROWS])
     return Found(replace(blank, preview=preview), blank.columns)
+
+
+def _previewed(rows: Iterable[Sequence[str]], width: int) -> tuple[tuple[str, ...], ...]:
+    """One cell more than there are columns shows that a row is too long; it may have a million."""
+    return tuple(tuple(map(_shown, cells[: width + 1])) for cells in rows)
 
 
 def _shown(value: JsonValue) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 
 from labeling.files.blocks import TextBlocks
+from labeling.files.columns import LONGEST_NAME
 from labeling.files.shapes import Inspection, JsonValue, RefusedRow, Row
 from labeling.files.text import (
     OTHER_COLUMNS_BYTES,
@@ -96,7 +97,8 @@ def find_columns(
                 preview.append(value)
             if not columns.keys() >= value.keys():
                 for key in value:
-                    if len(columns) < MOST_COLUMNS or key.strip().casefold() in wanted:
+                    is_listed = len(key) <= LONGEST_NAME and len(columns) < MOST_COLUMNS
+                    if is_listed or key.strip().casefold() in wanted:
                         columns[key] = None
     return list(columns), preview
 

@@ -235,3 +235,30 @@ def test_odd_separators_inside_a_text_do_not_end_a_line(folder: Folder) -> None:
     text = "a\u2028b\u0085c\x0bd\x0ce\x1cf"
     assert folder.texts(f"text,id\n{text},1\n") == [text]
     assert folder.texts(f"{text}\n", "a.txt") == [text]
+
+
+@pytest.mark.parametrize("has_header", [True, False])
+def test_a_line_of_a_million_columns_is_refused_at_once(folder: Folder, has_header: bool) -> None:
+    wide = ",".join(["text", *map(str, range(1_000_000))]) + "\n"
+    assert "1,000,001 columns; 5,000 are read" in folder.sentence(wide + wide, has_header=has_header)
+
+
+def test_a_row_of_a_million_cells_shows_its_beginning_and_is_refused(folder: Folder) -> None:
+    content = "text\n" + "," * 1_000_000 + "\nshort\n"
+    assert [len(cells) for cells in folder.inspect(content).preview] == [2, 1]
+    assert folder.texts(content) == ["short"]
+
+
+def test_a_column_that_is_there_five_thousand_times_is_counted_once_and_warned_of_shortly(folder: Folder) -> None:
+    inspection = folder.inspect(",".join(["text", *["a"] * 4_999]) + "\n")
+    assert inspection.columns[-1] == "a_4999"
+    assert len(inspection.warnings) < 40
+    assert "4,968 more columns" in inspection.warnings[-1]
+
+
+def test_a_long_first_line_is_no_long_name(folder: Folder) -> None:
+    content = "x" * 3_000_000 + "\nanother document\n"
+    inspection = folder.inspect(content)
+    assert max(map(len, (*inspection.columns, inspection.header_text, *inspection.warnings))) <= 300
+    assert folder.texts(content) == ["another document"]
+    assert folder.texts(content, has_header=False)[1] == "another document"

@@ -133,3 +133,11 @@ def test_any_text_comes_out_as_it_went_in(folder: Folder) -> None:
     for ascii_only in (True, False):
         content = "".join(json.dumps({"text": text}, ensure_ascii=ascii_only) + "\n" for text in texts)
         assert folder.texts(content, "a.jsonl") == texts
+
+
+def test_a_key_of_megabytes_is_kept_and_is_no_column_to_choose(folder: Folder) -> None:
+    key = "k" * 2_000_000
+    content = f'{{"text": "a", "{key}": 1}}\n'
+    assert folder.inspect(content, "file.jsonl").columns == ("text",)
+    [row] = folder.read(content, "file.jsonl")
+    assert row == Row(1, 1, "a", "", "", {key: 1})

@@ -219,11 +219,9 @@ def elsewhere() -> Iterator[tuple[Address, str]]:
     seen: set[str] = set()
     for address in TABLE:
         for part in address.place:
-            yield address, address.leading_to(part, UNKNOWN[part])
-            kind = f"{address.url.split('/')[1]} {part}"
-            if kind not in seen:
-                yield from ((address, address.leading_to(part, value)) for value in MALFORMED)
-            seen.add(kind)
+            bad = [UNKNOWN[part], *(() if part in seen else MALFORMED)]
+            seen.add(part)
+            yield from ((address, address.leading_to(part, value)) for value in bad)
 
 
 def is_not_found(response: HttpResponse) -> bool:

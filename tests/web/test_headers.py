@@ -37,7 +37,8 @@ def test_every_answer_has_them_and_what_is_private_stays_in_no_cache(admin: Clie
     """Pages, parts, files, redirects to sign in, errors, the admin."""
     looked_at = [address for address in TABLE if "GET" in address.methods]
     answers = {address.url: admin.get(address.url).headers for address in looked_at}
-    answers |= {path: client.get(path).headers for path in ("/", "/nope", "/%00", "/pause", "/admin/", "/admin/login/")}
+    others = ("/", "/uploads/", "/nope", "/%00", "/pause", "/admin/", "/admin/login/")
+    answers |= {f"{path} to a stranger": client.get(path).headers for path in others}
     lacking = {
         path: [name for name, value in EVERYWHERE.items() if headers.get(name) != value]
         for path, headers in answers.items()
