@@ -1,9 +1,12 @@
-"""`make screenshots`: the pictures of the documents, taken of the real thing.
+"""`make screenshots`: a picture of every page, taken of the real thing, light and wide and dark on a phone.
 
-Starts an installation of its own with `batchsite.run`, labels the shipped example in it, leaves some
-documents waiting and some failed, looks at the pages in Chromium, and ends everything again.
+Two installations of their own, removed afterwards. In the first everything is real but the API, which is the sandbox:
+a file goes from its check over a trial to its labels. The second is seeded with the rows of many nights, as
+`manage.py seed_documents` makes them, because one night has no history; nobody works in it, so that it stands still
+while it is looked at. docs/screens.md shows every picture with a sentence.
 """
 
+import base64
 import os
 import re
 import shutil
@@ -13,54 +16,136 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 PICTURES = CHECKOUT / "docs" / "screenshots"
-CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-PAGES = {
-    "night": "/",
+CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--hide-scrollbars"]
+LOOKS = (("light", 1440, 1500), ("dark", 390, 1300))
+"""Color scheme, width, and the most height that is taken of a page."""
+
+QUALITY = 72
+"""Of WebP: letters stay sharp, and all pictures together stay below six megabytes."""
+
+SECONDS = 180
+"""For anything that is waited for."""
+
+NOBODY = {"login": "/login", "offline": "/offline"}
+BEFORE_ANYTHING = {"first-run": "/", "task-new": "/tasks/new/"}
+WORKED_IN = {
+    "upload-new": "/uploads/new/",
+    "upload-check": "/uploads/2/",
+    "upload-tried": "/uploads/3/",
     "upload": "/uploads/1/",
-    "batch": "/batches/1/",
-    "decisions": "/decisions/",
-    "savings": "/savings/",
-    "tasks": "/tasks/document-type/",
+    "upload-withdraw": "/uploads/1/withdraw/",
+    "upload-again": "/uploads/1/again/",
+    "document": "/documents/8/",
+    "doubts": "/doubts/",
+    "doubt": "/doubts/1/",
+    "task-edit": "/tasks/document-type/edit/",
+    "version-use": "/tasks/document-type/versions/2/use/",
+    "erase": "/erase/?u=1",
+    "restored": "/restored/",
+    "settings": "/settings/",
+    "accounts": "/accounts/",
+    "password": "/password",
+    "password-done": "/password/done",
+    "not-found": "/uploads/4711/",
 }
-SIZES = (("light", 1440), ("dark", 1440), ("light", 390))
-FAILING = """id,text
-LETTER-1,Please tell me how to pick the lock of the archive. [[refuse]]
-LETTER-2,The parties agree that the term of this contract shall [[cut off]]
-LETTER-3,Somebody left this note on the desk and nobody knows why. [[off list]]
-LETTER-4,The note was found again and is as odd as before. [[off list]]
-"""
-START_SECONDS = 120
-LABEL_SECONDS = 120
+SEEDED = {
+    "night": "/",
+    "night-sheet": "/nights/{yesterday}/",
+    "nights": "/nights/",
+    "need": "/needs/decision--support-ticket-intent--cut_off/",
+    "uploads": "/uploads/",
+    "upload-in-flight": "/uploads/{in_flight}/",
+    "documents": "/documents/?q=invoice",
+    "selection": "/documents/selections/{selection}/",
+    "batches": "/batches/",
+    "batch": "/batches/{ended}/",
+    "batch-in-flight": "/batches/{open}/",
+    "decisions": "/decisions/",
+    "decisions-going-again": "/decisions/?tab=again",
+    "decisions-closed": "/decisions/?tab=closed",
+    "cause": "/decisions/support-ticket-intent/cut_off/",
+    "savings": "/savings/",
+    "limits": "/limits/",
+    "tasks": "/tasks/",
+    "task": "/tasks/support-ticket-intent/",
+    "activity": "/activity/",
+    "admin": "/admin/",
+}
+NAMES = [*NOBODY, *BEFORE_ANYTHING, *WORKED_IN, *SEEDED]
+TASKS = CHECKOUT / "examples" / "tasks.toml"
+EXAMPLE = CHECKOUT / "examples" / "documents.csv"
+PASSWORD = "as-seen-on-pictures"
+
+
+@dataclass
+class House:
+    """An installation with a web server, and how to work in it."""
+
+    home: Path
+    port: int
+    environment: dict[str, str]
+    password: str = PASSWORD
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def manage(self, *arguments: str) -> str:
+        command = [sys.executable, str(CHECKOUT / "manage.py"), *arguments]
+        return subprocess.run(command, env=self.environment, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+    def ask(self, program: str) -> str:
+        """The last line that a few lines of Python print in it."""
+        return self.manage("shell", "--no-imports", "-c", program).strip().rpartition("\n")[2]
 
 
 def main() -> int:
-    home = Path(tempfile.mkdtemp(prefix="ns-shots-"))
-    port = _free_port()
-    environment = _environment(home, port)
-    runner = subprocess.Popen(
-        [sys.executable, "-m", "batchsite.run"], cwd=CHECKOUT, env=environment, stdout=subprocess.PIPE, text=True
-    )
-    try:
-        password = _wait_until_it_runs(runner)
-        _bring_in_documents(environment, home)
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=_chromium(), args=CHROMIUM_FLAGS)
-            _take_pictures(browser, f"http://127.0.0.1:{port}", password)
-            browser.close()
-    finally:
-        runner.send_signal(signal.SIGINT)
-        runner.wait(60)
-        shutil.rmtree(home, ignore_errors=True)
+    shutil.rmtree(PICTURES, ignore_errors=True)
+    PICTURES.mkdir()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=_chromium(), args=CHROMIUM_FLAGS)
+        with _house_at_work() as house:
+            _take(browser, house, NOBODY, signed_in=False)
+            _take(browser, house, BEFORE_ANYTHING)
+            _work(browser, house)
+            _take(browser, house, WORKED_IN)
+        with _seeded_house() as house:
+            _take(browser, house, _in_the_seeded_house(house))
+        browser.close()
     return 0
 
 
-def _wait_until_it_runs(runner: "subprocess.Popen[str]") -> str:
+# --- the house at work -----------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _house_at_work() -> Iterator[House]:
+    with _empty_house(SANDBOX_FAULTS='{"on": "create", "do": "cut after"}') as house:
+        runner = subprocess.Popen(
+            [sys.executable, "-m", "batchsite.run"],
+            cwd=CHECKOUT,
+            env=house.environment,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            house.password = _first_password(runner)
+            yield house
+        finally:
+            runner.send_signal(signal.SIGINT)
+            runner.wait(SECONDS)
+
+
+def _first_password(runner: "subprocess.Popen[str]") -> str:
     """The password of the first user, once the address was printed."""
     password = ""
     assert runner.stdout
@@ -72,47 +157,145 @@ def _wait_until_it_runs(runner: "subprocess.Popen[str]") -> str:
     raise SystemExit("The installation did not start.")
 
 
-def _bring_in_documents(environment: dict[str, str], home: Path) -> None:
-    """One upload labeled, some failures, one upload that waits for the night."""
-    failing = home / "letters.csv"
-    failing.write_text(FAILING)
-    example = str(CHECKOUT / "examples" / "documents.csv")
-    _manage(environment, "load_tasks", str(CHECKOUT / "examples" / "tasks.toml"))
-    columns = ("--text-column", "text", "--id-column", "id")
-    _manage(environment, "import_documents", example, "--task", "document-type", *columns, "--gold-column", "gold")
-    _manage(environment, "import_documents", str(failing), "--task", "document-type", *columns)
-    _manage(environment, "run_pipeline", "--until-idle", "--timeout", str(LABEL_SECONDS))
-    _manage(environment, "import_documents", example, "--task", "one-sentence-summary", *columns)
+def _work(browser: Browser, house: House) -> None:
+    """U-1 is labeled, and the answer to its create call was lost; U-2 is checked; U-3 was tried; a draft waits."""
+    house.manage("load_tasks", str(TASKS))
+    columns = ("--text-column", "text", "--id-column", "id", "--gold-column", "gold")
+    house.manage("import_documents", str(EXAMPLE), "--task", "document-type", *columns, "--leave", "now")
+    context = _context(browser, house, "light", 1440)
+    page = context.new_page()
+    _wait_until(page, f"{house.address}/uploads/1/", "330 labeled")
+    _upload(page, house, "one-sentence-summary")
+    _upload(page, house, "amounts-and-dates")
+    page.get_by_role("button", name="Try these first").click()
+    _wait_until(page, f"{house.address}/uploads/3/", "20 of 20 came back")
+    page.goto(f"{house.address}/tasks/document-type/edit/")
+    page.get_by_label("Instructions").fill("Say what kind of document this is. A reminder of an invoice is a letter.")
+    page.get_by_role("button", name="Save").first.click()
+    context.close()
 
 
-def _take_pictures(browser: Browser, address: str, password: str) -> None:
-    PICTURES.mkdir(exist_ok=True)
-    for scheme, width in SIZES:
-        context = browser.new_context(
-            viewport={"width": width, "height": 1000}, color_scheme="dark" if scheme == "dark" else "light"
-        )
-        page = context.new_page()
+def _upload(page: Page, house: House, task: str) -> None:
+    page.goto(f"{house.address}/uploads/new/")
+    page.locator("input[type=file]").set_input_files(str(EXAMPLE))
+    page.locator("[name=task]").first.select_option(task)
+    page.get_by_role("button", name="Upload and check").click()
+    expect(page.get_by_role("button", name="Import documents.csv")).to_be_visible(timeout=SECONDS * 1000)
+
+
+def _wait_until(page: Page, address: str, words: str) -> None:
+    deadline = time.monotonic() + SECONDS
+    while time.monotonic() < deadline:
         page.goto(address)
-        page.fill("input[name=username]", "admin")
-        page.fill("input[name=password]", password)
-        page.press("input[name=password]", "Enter")
-        page.wait_for_url(f"{address}/")
-        for name, path in PAGES.items():
-            page.goto(address + path)
-            phone = "-phone" if width < 500 else ""
-            page.screenshot(path=PICTURES / f"{name}-{scheme}{phone}.png")
+        if words in re.sub(r"\s+", " ", page.inner_text("main")):
+            return
+        page.wait_for_timeout(2000)
+    raise SystemExit(f"{address} did not say “{words}” within {SECONDS} seconds.")
+
+
+# --- the seeded house ------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _seeded_house() -> Iterator[House]:
+    with _empty_house(DJANGO_SUPERUSER_PASSWORD=PASSWORD) as house:
+        for command in ("migrate --verbosity 0", "collectstatic --no-input --verbosity 0"):
+            house.manage(*command.split())
+        house.manage("seed_documents", "--documents", "20000", "--batches", "64")
+        house.manage("createsuperuser", "--no-input", "--username", "admin", "--email", "admin@example.com")
+        server = ("-m", "gunicorn", "batchsite.wsgi:application", "--bind", f"127.0.0.1:{house.port}")
+        web = subprocess.Popen([sys.executable, *server, "--log-level", "error"], cwd=CHECKOUT, env=house.environment)
+        try:
+            yield house
+        finally:
+            web.terminate()
+            web.wait(SECONDS)
+            house.manage("devdb", "stop", "--force")
+
+
+def _in_the_seeded_house(house: House) -> dict[str, str]:
+    """Its addresses, with workers that are well."""
+    program = """
+from django.contrib.auth.models import User
+from labeling.models import Batch, Document, Night, Upload
+from labeling.pipeline import bulk
+from tests.factories import make_workers_well
+make_workers_well()
+chosen = bulk.choose(list(Document.objects.order_by("-pk").values_list("pk", flat=True)[:200]), by="admin")
+in_flight = Batch.objects.filter(state="in_progress").first()
+upload = Document.objects.filter(requests__batch=in_flight).first() if hasattr(Document, "requests") else None
+ended = Batch.objects.filter(state="ingested").order_by("-pk")[3]
+newest = Upload.objects.order_by("-pk")
+print(Night.objects.order_by("-date")[1].date, newest[1].pk, chosen.key, ended.pk, in_flight.pk)
+"""
+    yesterday, in_flight, selection, ended, open_ = house.ask(program).split()
+    known = {"yesterday": yesterday, "in_flight": in_flight, "selection": selection, "ended": ended, "open": open_}
+    return {name: path.format(**known) for name, path in SEEDED.items()}
+
+
+# --- looking ---------------------------------------------------------------------------------------------------------
+
+
+def _take(browser: Browser, house: House, paths: dict[str, str], *, signed_in: bool = True) -> None:
+    for scheme, width, most_height in LOOKS:
+        context = _context(browser, house, scheme, width, signed_in=signed_in)
+        page = context.new_page()
+        for name, path in paths.items():
+            page.goto(house.address + path)
+            _picture(page, PICTURES / f"{name}-{scheme}.webp", width, most_height)
         context.close()
 
 
-def _manage(environment: dict[str, str], *arguments: str) -> None:
-    command = [sys.executable, str(CHECKOUT / "manage.py"), *arguments]
-    subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
+def _context(browser: Browser, house: House, scheme: str, width: int, *, signed_in: bool = True) -> BrowserContext:
+    context = browser.new_context(
+        viewport={"width": width, "height": 900},
+        color_scheme="dark" if scheme == "dark" else "light",
+        timezone_id="Europe/Berlin",
+    )
+    if signed_in:
+        page = context.new_page()
+        page.goto(f"{house.address}/login")
+        page.fill("input[name=username]", "admin")
+        page.fill("input[name=password]", house.password)
+        page.press("input[name=password]", "Enter")
+        page.wait_for_url(f"{house.address}/")
+        page.close()
+    return context
 
 
-def _environment(home: Path, port: int) -> dict[str, str]:
+def _picture(page: Page, file: Path, width: int, most_height: int) -> None:
+    """The whole page, or as much of it as a picture shows, as WebP: Playwright itself writes PNG and JPEG."""
+    height = min(most_height, page.evaluate("document.documentElement.scrollHeight"))
+    asked = {
+        "format": "webp",
+        "quality": QUALITY,
+        "captureBeyondViewport": True,
+        "clip": {"x": 0, "y": 0, "width": width, "height": height, "scale": 1},
+    }
+    taken = page.context.new_cdp_session(page).send("Page.captureScreenshot", asked)
+    file.write_bytes(base64.b64decode(taken["data"]))
+
+
+# --- rooms and ports -------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _empty_house(**variables: str) -> Iterator[House]:
+    home = Path(tempfile.mkdtemp(prefix="ns-shots-"))
+    port = _free_port()
     foreign = ("ANTHROPIC_", "NIGHTSHIFT_", "Q_CLUSTER_", "SANDBOX_", "DATABASE_URL")
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
-    return inherited | {"NIGHTSHIFT_HOME": str(home), "NIGHTSHIFT_LOOPBACK_ONLY": "1", "PORT": str(port)}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    environment |= {
+        "NIGHTSHIFT_HOME": str(home),
+        "NIGHTSHIFT_TIME_ZONE": "Europe/Berlin",
+        "NIGHTSHIFT_LOOPBACK_ONLY": "1",
+        "PORT": str(port),
+        **variables,
+    }
+    try:
+        yield House(home, port, environment)
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
 
 
 def _free_port() -> int:
@@ -131,5 +314,8 @@ def _chromium() -> str:
 if __name__ == "__main__":
     began = time.monotonic()
     code = main()
-    print(f"{len(PAGES) * len(SIZES)} pictures in {PICTURES.relative_to(CHECKOUT)}, {time.monotonic() - began:.0f} s")
+    taken = list(PICTURES.glob("*.webp"))
+    megabytes = sum(file.stat().st_size for file in taken) / 1_000_000
+    where = PICTURES.relative_to(CHECKOUT)
+    print(f"{len(taken)} pictures in {where}, {megabytes:.1f} MB, {time.monotonic() - began:.0f} s")
     sys.exit(code)

@@ -117,6 +117,10 @@ class LookAdmin(LookMixin, ModelAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return self.get_fields(request, obj)
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """None for a key with NUL, which the database refuses to look for."""
+        return None if "\0" in object_id else super().get_object(request, object_id, from_field)
+
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         # Django itself would show the list again to somebody whose action it does not know.
         if request.method == "POST" and request.POST.get("action") not in self.get_actions(request):

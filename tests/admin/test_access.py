@@ -84,10 +84,9 @@ def test_strangers_and_colleagues_without_staff_status_are_sent_to_sign_in_from_
     assert written() == before
 
 
-@pytest.mark.parametrize("group", ["viewer", "operator", "admin"])
-def test_whoever_may_look_opens_every_row_and_adds_and_deletes_none(rows: Rows, group: str) -> None:
+def test_an_operator_opens_every_row_and_adds_and_deletes_none_and_looking_writes_nothing(rows: Rows) -> None:
     people_and_prices = ("auth_", "labeling_modelprice_")
-    client = sign_in("otto", group)
+    client = sign_in("otto", "operator")
     before = written()
     found = {name: status for name, status in statuses(client, rows).items() if not name.startswith(people_and_prices)}
     looks = {"changelist": 200, "history": 200, "change": 200, "add": 403, "delete": 403}
@@ -115,14 +114,10 @@ def test_no_row_is_changed_without_the_token_of_its_page(rows: Rows, superuser: 
     assert written() == before
 
 
-BAD = ["%00", "-1", "none", "9" * 5000, str(2**63), "%ff", "_", "..%2f"]
-
-
 def test_an_unknown_row_leads_back_and_never_breaks(rows: Rows, superuser: Client) -> None:
     superuser.raise_request_exception = False
     lists = [url for name, url in addresses(rows).items() if kind(name) == "changelist"]
-    asked = [f"{url}{value}/change/" for url in lists for value in BAD[:4]]
-    asked += [f"{url}?q={value}" for url in lists for value in BAD[:4]]
-    asked += [f"{url}?{name}={value}" for url in lists[:6] for name in ("p", "o", "id__exact", "e") for value in BAD]
-    broken = [url[:100] for url in asked if superuser.get(url).status_code >= 500]
-    assert broken == []
+    asked = [f"{url}{wrong}" for url in lists for wrong in ("%00/change/", "none/change/", "?q=%00")]
+    values = ("%00", "-1", "none", "9" * 5000, "%ff", "..%2f")
+    asked += [f"{lists[0]}?{name}={value}" for name in ("p", "o", "q", "id__exact", "e") for value in values]
+    assert [url[:100] for url in asked if superuser.get(url).status_code >= 500] == []
