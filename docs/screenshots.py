@@ -83,7 +83,7 @@ SEEDED = {
 NAMES = [*NOBODY, *BEFORE_ANYTHING, *WORKED_IN, *SEEDED]
 TASKS = CHECKOUT / "examples" / "tasks.toml"
 EXAMPLE = CHECKOUT / "examples" / "documents.csv"
-PASSWORD = "as-seen-on-pictures"
+PASSWORD = "as-seen-on-pictures"  # noqa: S105 -- of a house that is gone when it is seen
 
 
 @dataclass
