@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
+from django.db.models import Exists, OuterRef, QuerySet, Sum
 
 from labeling.models import Batch, Canary, DocumentTally, ListedModel, RequestTally
 from labeling.states import CanaryState, DocumentState, Outcome
@@ -75,12 +75,14 @@ def wants_a_canary(batch: Batch, now: datetime) -> bool:
 
 
 def unproved_versions(now: datetime, many: set[int] | None = None) -> set[int]:
-    """Ids of versions of which nothing may be built before their canary has come back.
+    """Ids of versions of which nothing may be built before their canary has come back: many documents wait, or the
+    last canary failed, however few wait then.
 
     `many`: those of which many documents wait, where they were counted already.
     """
-    telling = Canary.objects.filter(Q(state=CanaryState.SENT) | Q(pk__in=proved_canaries(now).values("pk")))
-    canaries = set(telling.values_list("version_id", "state"))
-    under_way = {version_id for version_id, state in canaries if state == CanaryState.SENT}
-    proved = {version_id for version_id, state in canaries if state == CanaryState.PROVED}
-    return ((versions_with_many() if many is None else many) | under_way) - proved
+    proves = Exists(proved_canaries(now).filter(pk=OuterRef("pk")))
+    last = Canary.objects.order_by("version_id", "-pk").distinct("version_id").annotate(proves=proves)
+    found = list(last.values_list("version_id", "state", "proves"))
+    wanted = {version_id for version_id, state, _ in found if state in (CanaryState.SENT, CanaryState.FAILED)}
+    proved = {version_id for version_id, _, proves in found if proves}
+    return ((versions_with_many() if many is None else many) | wanted) - proved

@@ -46,7 +46,7 @@ class Judge:
 
     def message(self, document_id: int, message: Mapping[str, Any], line: str, request_id: str = "") -> Reading:
         """The message of a succeeded line or of a real-time call."""
-        usage = _usage(message)
+        usage = usage_of(message)
         stop_reason = str(message.get("stop_reason") or "")
         cost = self._prices.cost(self._model, self._day, usage, self._lane, stop_reason)
         answer = self._reader.read(message)
@@ -118,6 +118,7 @@ def storable_line(line: bytes) -> str:
     return line.decode("utf-8", "backslashreplace").replace("\0", "\\u0000")
 
 
-def _usage(message: Mapping[str, Any]) -> Usage:
+def usage_of(message: Mapping[str, Any]) -> Usage:
+    """The tokens that a message counts; of what is no usage, none."""
     usage = message.get("usage")
     return Usage.from_message(usage if isinstance(usage, Mapping) else None)

@@ -266,6 +266,7 @@ class WaitingReason(Word):
     IMPORTING = "importing", "Its upload is not wholly imported yet."
     TRIAL = "trial", "Waits for the decision about a trial."
     CANARY = "canary", "Waits for the canary of its version."
+    MOVING = "moving", "Is being moved to the version that was put in use."
     QUEUE_FULL = "queue_full", "The account's queue is full."
     RETRY_AFTER = "retry_after", "The API asked to wait."
     DOUBT = "doubt", "An earlier submission is not settled."

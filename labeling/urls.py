@@ -190,6 +190,7 @@ urlpatterns = [
     path("tasks/<slug:slug>/retention", erasing.task_retention, name="task_retention"),
     path("restored/", restored.restored, name="restored"),
     path("live/restored", restored.restored_live, name="restored_live"),
+    path("restored/<int:pk>/unknown-answers.jsonl", downloads.unknown_answers, name="unknown_answers"),
     path("restored/settle", restored.restored_settle, name="restored_settle"),
     path("healthz/workers", house.workers_health, name="workers_health"),
 ]

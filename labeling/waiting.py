@@ -117,6 +117,9 @@ class _House:
     everything: Gate | None
     tasks: dict[int, Gate]
     uploads: dict[int, Upload]
+    moving: Collection[int]
+    """Versions whose waiting documents are being moved to another: they do not leave before."""
+
     unproved: Collection[int]
     urgent_waits_until: datetime | None
     queue_is_full: bool
@@ -187,6 +190,8 @@ def _why(house: _House, upload: Upload, version_id: int, task_id: int, way: Way,
     if unlike.is_copy:
         reason = WaitingReason.DOUBT if unlike.is_in_doubt else WaitingReason.COPY
         return Why(reason, reason.sentence)
+    if version_id in house.moving:
+        return Why(WaitingReason.MOVING, WaitingReason.MOVING.sentence)
     if way != Way.URGENT and version_id in house.unproved:
         return Why(WaitingReason.CANARY, WaitingReason.CANARY.sentence)
     if unlike.again_at and unlike.again_at > house.now:
@@ -262,6 +267,7 @@ def _house(
         everything=next((gate for gate in closed if gate.task_id is None), None),
         tasks={gate.task_id: gate for gate in closed if gate.task_id is not None},
         uploads=_UPLOADS.in_bulk(upload_ids),
+        moving=set(LabelingTaskVersion.objects.filter(moves_to__isnull=False).values_list("pk", flat=True)),
         unproved=counts.unproved_versions(now, many) if settings.canary else frozenset(),
         urgent_waits_until=asked_to_wait.until(Lane.URGENT),
         queue_is_full=Batch.objects.requests_in_queue() >= settings.queue_limit,

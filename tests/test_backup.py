@@ -84,7 +84,10 @@ def test_documents_that_came_in_after_the_backup_are_counted_and_their_answers_k
     assert house.until_idle() == 0, house.said()
     put_back(house, path)
     looked_up(house)
-    assert house.status()["restored"]["unknown_documents"] == 1
+    restored = house.status()["restored"]
+    assert restored["unknown_documents"] == 1
+    assert float(restored["unknown_paid_usd"]) > 0
+    assert restored["unknown_unpriced"] == 0
     kept = house.rows("SELECT why, line FROM labeling_strayline")
     assert [why for why, _ in kept] == ["no_document"]
     assert "green" in kept[0][1]
@@ -163,3 +166,48 @@ def test_an_empty_installation_takes_a_backup_with_its_files(house, worlds):
         assert everything(other) == everything(house)
         files = sorted(file.name for file in (other.home / "uploads").rglob("*") if file.is_file())
         assert files == [house.value("SELECT sha256 FROM labeling_upload WHERE file_name = 'more.txt'")]
+
+
+def test_the_database_that_comes_with_it_takes_the_backup_of_another_server_and_its_own(worlds):
+    with worlds.house("one batch") as house, worlds.new_house_with_server() as other:
+        assert house.until_idle() == 0, house.said()
+        assert other.run("restore", str(backed_up(house))) == 0, other.said()
+        assert everything(other) == everything(house)
+        settled_when_looked_up(other)
+        path = backed_up(other)
+        assert other.run("restore", str(path)) == 1
+        put_back(other, path)
+        settled_when_looked_up(other)
+        every_document_once(other, WORLDS["one batch"])
+
+
+def settled_when_looked_up(house: House) -> None:
+    looked_up(house)
+    settled(house)
+    assert house.until_idle() == 0, house.said()
+
+
+def test_a_backup_of_an_older_version_is_brought_up_to_date(worlds):
+    """The tables are those of the version that made it: six migrations lie between."""
+    with worlds.house("one batch") as house, worlds.empty_house() as other:
+        assert house.until_idle() == 0, house.said()
+        before = rows_of_documents(house)
+        assert house.run("migrate", "labeling", OLDER, "--verbosity", "0") == 0, house.said()
+        path = backed_up(house)
+        with zipfile.ZipFile(path) as file:
+            manifest = json.loads(file.read("manifest.json"))
+        assert ["labeling", "0017_decisions"] not in manifest["migrations"]
+        assert "labeling_erasure" not in manifest["tables"]
+        assert other.run("restore", str(path)) == 0, other.said()
+        assert rows_of_documents(other) == before
+        assert other.value("SELECT count(*) FROM labeling_erasure") == 0
+        book_balances(other.status())
+        settled_when_looked_up(other)
+        every_document_once(other, WORLDS["one batch"])
+
+
+OLDER = "0016_people"
+
+
+def rows_of_documents(house: House) -> list[tuple]:
+    return house.rows("SELECT id, state, attempts, sha256, result_id FROM labeling_document ORDER BY id")

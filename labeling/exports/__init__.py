@@ -5,11 +5,12 @@
     stream      a format              -> the same in pieces, for a download
     original    an upload             -> its own columns in their own order, plus label, state and reason
     batch_...   a batch               -> its requests as they were sent, or its raw result lines, as JSONL
+    unknown_... a restored backup     -> result lines of documents that it does not know, as JSONL
 
 Everything streams: memory holds one page of documents, however many there are.
 """
 
-from labeling.exports.batch_files import batch_requests, batch_results
+from labeling.exports.batch_files import batch_requests, batch_results, unknown_answers
 from labeling.exports.files import CONTENT_TYPES, Format, Summary, stream, write
 from labeling.exports.own_columns import original, original_format, original_name
 from labeling.exports.reading import COLUMNS, rows
@@ -26,5 +27,6 @@ __all__ = [
     "original_name",
     "rows",
     "stream",
+    "unknown_answers",
     "write",
 ]

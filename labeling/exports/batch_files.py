@@ -1,4 +1,4 @@
-"""One batch as files of lines: the requests as they were sent, and the result lines as they came."""
+"""Files of lines: the requests of a batch as they were sent, its result lines as they came, and those kept aside."""
 
 from collections.abc import Iterable, Iterator
 
@@ -6,7 +6,7 @@ from django.db import connection
 
 from labeling import exact
 from labeling.exports.pieces import gathered
-from labeling.models import Batch
+from labeling.models import Batch, FoundBatch, Restoration, StrayLine
 
 PAGE = 200
 """Result lines that are read at once; a line may have some megabytes."""
@@ -20,6 +20,13 @@ def batch_requests(batch: Batch) -> Iterator[bytes]:
 def batch_results(batch: Batch) -> Iterator[bytes]:
     """The raw line of every result that answered a request of the batch, as it came; erased ones are not there."""
     return gathered(_result_lines(batch.pk))
+
+
+def unknown_answers(restoration: Restoration) -> Iterator[bytes]:
+    """The raw lines since a backup that answer documents which the backup does not know."""
+    found = FoundBatch.objects.filter(restoration=restoration).values("message_batch_id")
+    strays = StrayLine.objects.filter(why="no_document", message_batch_id__in=found).exclude(line="").order_by("pk")
+    return gathered(line.encode() + b"\n" for line in strays.values_list("line", flat=True).iterator(PAGE))
 
 
 def _result_lines(batch_id: int) -> Iterable[bytes]:

@@ -38,7 +38,12 @@ def cluster(now: datetime) -> dict[str, Any]:
     last = dict(Heartbeat.objects.values_list("queue").annotate(at=Max("beaten_at")))
     queues = {queue: bool(queue in last and now - last[queue] < SILENT_AFTER) for queue in QUEUES}
     newest = max(last.values(), default=None)
-    return {"alive": all(queues.values()), "last_beat": newest.isoformat() if newest else None, "queues": queues}
+    return {
+        "alive": all(queues.values()),
+        "last_beat": newest.isoformat() if newest else None,
+        "queues": queues,
+        "last_beats": {queue: last[queue].isoformat() if queue in last else None for queue in QUEUES},
+    }
 
 
 def last_beat(queue: str, pids: Iterable[int]) -> datetime | None:

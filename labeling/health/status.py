@@ -71,6 +71,8 @@ def restored() -> dict[str, Any] | None:
         },
         "lines_mapped": int(found.aggregate(n=Sum("mapped"))["n"] or 0),
         "unknown_documents": int(found.aggregate(n=Sum("unknown"))["n"] or 0),
+        "unknown_paid_usd": str(found.aggregate(usd=Sum("unknown_paid_usd"))["usd"] or 0),
+        "unknown_unpriced": int(found.aggregate(n=Sum("unknown_unpriced"))["n"] or 0),
         "unclear": restoration.unclear,
         "waiting": Document.objects.leaders().waiting().count(),
     }

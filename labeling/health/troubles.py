@@ -101,14 +101,13 @@ _OF_BATCHES = (
 
 
 def _silent_workers(house: Facts) -> Iterator[Trouble]:
-    alive = house.workers
-    silent = [queue for queue in QUEUES if not alive["queues"][queue]]
-    if silent:
-        last = f"{datetime.fromisoformat(alive['last_beat']):%d %b %H:%M} UTC" if alive["last_beat"] else "never"
-        names = " and ".join(silent)
-        yield Trouble(
-            "silent_workers", f"No worker of the queue {names} has beaten for three minutes; last beat: {last}."
-        )
+    """One for each queue: a second one that falls silent is news."""
+    for queue in QUEUES:
+        if not house.workers["queues"][queue]:
+            at = house.workers["last_beats"][queue]
+            when = f"{datetime.fromisoformat(at):%d %b %H:%M} UTC" if at else "never"
+            words = f"No worker of the queue {queue} has beaten for three minutes; last beat: {when}."
+            yield Trouble("silent_workers", words, f"queue:{queue}")
 
 
 def _stopped_schedules(house: Facts) -> Iterator[Trouble]:

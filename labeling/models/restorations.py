@@ -50,6 +50,10 @@ class FoundBatch(models.Model):
     lines = models.PositiveIntegerField(default=0)
     mapped = models.PositiveIntegerField(default=0, help_text="Lines that answer a document of the backup")
     unknown = models.PositiveIntegerField(default=0, help_text="Lines of documents that the backup does not know")
+    unknown_paid_usd = models.DecimalField(
+        max_digits=20, decimal_places=12, default=0, help_text="What those cost; in no other sum"
+    )
+    unknown_unpriced = models.PositiveIntegerField(default=0, help_text="Those of which nobody knows the price")
     tries = models.PositiveSmallIntegerField(default=0, help_text="Readings that brought fewer lines than requests")
 
     objects = FoundBatchQuerySet.as_manager()

@@ -95,6 +95,11 @@ class Upload(models.Model):
     def __str__(self) -> str:
         return f"U-{self.pk} {self.file_name}"
 
+    @property
+    def completion(self) -> str:
+        """Names the last time that it was done: U-12@20261123014012.345678; what goes again is done anew."""
+        return f"U-{self.pk}@{self.done_at:%Y%m%d%H%M%S.%f}" if self.done_at else ""
+
 
 class RefusedRow(models.Model):
     """A row of a file that did not become a document, as it was, with the reason."""

@@ -1,11 +1,11 @@
-"""A signed webhook for each upload that is done: counts, and a link to its page and its file."""
+"""A signed webhook each time that an upload is done: counts, and a link to its page and its file."""
 
 from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
 from django.db import transaction
-from django.db.models import CharField, Exists, OuterRef, Sum, Value
+from django.db.models import CharField, Exists, Func, OuterRef, Sum, Value
 from django.db.models.functions import Cast, Concat
 from django.urls import reverse
 from django.utils.dateparse import parse_datetime
@@ -23,6 +23,14 @@ SINCE = "webhook_since"
 MISSED_AT_MOST = timedelta(days=3)
 MOST_AT_ONCE = 200
 
+# The same as Upload.completion.
+_COMPLETION = Concat(
+    Value("U-"),
+    Cast("pk", CharField()),
+    Value("@"),
+    Func("done_at", Value("YYYYMMDDHH24MISS.US"), function="to_char", output_field=CharField()),
+)
+
 
 def look(settings: Configuration, now: datetime) -> None:
     if not addresses().webhook_url:
@@ -31,7 +39,8 @@ def look(settings: Configuration, now: datetime) -> None:
     for upload in _untold(max(_since(now), now - MISSED_AT_MOST)):
         with transaction.atomic():
             body = envelope("upload.done", told(upload), upload.done_at or now)
-            notices.make(NoticeKind.UPLOAD, f"U-{upload.pk}", [WEBHOOK], title=f"U-{upload.pk}", body=body, now=now)
+            subject, title = upload.completion, f"U-{upload.pk}"
+            notices.make(NoticeKind.UPLOAD, subject, [WEBHOOK], title=title, body=body, now=now)
 
 
 def envelope(kind: str, data: dict[str, Any], at: datetime) -> str:
@@ -65,7 +74,7 @@ def _since(now: datetime) -> datetime:
 
 
 def _untold(since: datetime) -> list[Upload]:
-    subject = Concat(Value("U-"), Cast(OuterRef("pk"), CharField()))
-    made = Notice.objects.filter(kind=NoticeKind.UPLOAD, receiver=WEBHOOK, subject=subject)
-    done = Upload.objects.filter(~Exists(made), state=UploadState.DONE, done_at__gte=since)
+    made = Notice.objects.filter(kind=NoticeKind.UPLOAD, receiver=WEBHOOK, subject=OuterRef("subject"))
+    done = Upload.objects.filter(state=UploadState.DONE, done_at__gte=since).alias(subject=_COMPLETION)
+    done = done.filter(~Exists(made))
     return list(done.select_related("version__task").order_by("done_at", "pk")[:MOST_AT_ONCE])

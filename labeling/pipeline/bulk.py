@@ -18,7 +18,7 @@ from labeling.configuration import installation
 from labeling.finding import Filters, matching
 from labeling.locks import only_one
 from labeling.messages import custom_ids
-from labeling.models import BulkAct, Document, DocumentText, LabelingTaskVersion, SelectedDocument, Selection
+from labeling.models import BulkAct, Document, DocumentText, Erasure, LabelingTaskVersion, SelectedDocument, Selection
 from labeling.querysets import DocumentQuerySet
 from labeling.states import BulkKind, Way
 from labeling.transitions import failures, withdrawing
@@ -166,7 +166,9 @@ def go_on(act: BulkAct, *, seconds: float = float("inf")) -> bool:
 
 def forget_old() -> int:
     """Selections are kept for a month; what was done with them stands in Activity."""
-    gone, _ = Selection.objects.filter(created_at__lt=timezone.now() - KEPT).delete()
+    being_erased = Erasure.objects.filter(done_at=None, selection__isnull=False).values("selection")
+    old = Selection.objects.filter(created_at__lt=timezone.now() - KEPT).exclude(pk__in=being_erased)
+    gone, _ = old.delete()
     return gone
 
 

@@ -23,7 +23,7 @@ def arrange(settings: Configuration, now: datetime) -> None:
         _read(canary, now)
     if not settings.canary:
         return
-    for version in LabelingTaskVersion.objects.filter(pk__in=counts.versions_with_many()).exclude(
+    for version in LabelingTaskVersion.objects.filter(pk__in=counts.unproved_versions(now)).exclude(
         task__gate__closed_at__isnull=False
     ):
         if not (_is_proved(version, now) or _prove_by_trial(version, now) or _is_under_way(version)):

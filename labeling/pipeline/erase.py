@@ -16,7 +16,8 @@ from django.utils import timezone
 from labeling import activity, faults, store
 from labeling.configuration import Configuration
 from labeling.locks import only_one
-from labeling.models import Document, Erasure, LabelingTask, Upload
+from labeling.models import Document, Erasure, LabelingTask, SelectedDocument, Selection, Upload
+from labeling.pipeline.bulk import choose
 from labeling.querysets import DocumentQuerySet
 from labeling.retention import due
 from labeling.states import DocumentState, ErasureKind, UploadState
@@ -25,7 +26,7 @@ from labeling.transitions.locking import lock_erasing_alone
 
 PORTION = 2_000
 MOST_DOCUMENTS = 1_000
-"""Documents that are erased by one act without their upload: they go at once, while a person waits."""
+"""So many documents without their upload go at once, while a person waits; more go with a worker."""
 
 MOST_UPLOADS_AT_ONCE = 50
 RUN = timedelta(minutes=5)
@@ -55,24 +56,46 @@ def erase_upload(upload: Upload, *, by: Any, reason: str, kind: ErasureKind = Er
 def erase_documents(
     documents: DocumentQuerySet, settings: Configuration, *, by: Any, reason: str, with_copies: bool = False
 ) -> Erasure:
-    """Erased when this returns. Raises NotErased for none and for too many."""
+    """A few without their upload: erased when this returns. Raises NotErased for none and for too many."""
+    ids = list(documents.filter(erasure=None).values_list("pk", flat=True)[: MOST_DOCUMENTS + 1])
+    if not ids:
+        raise NotErased("None of these documents is there, or they were erased before.")
+    if len(ids) > MOST_DOCUMENTS:
+        raise NotErased(f"More than {MOST_DOCUMENTS:,} documents are too many for one act: erase a selection of them.")
+    return erase_selection(
+        choose(ids, by=activity.name_of(by)), settings, by=by, reason=reason, with_copies=with_copies
+    )
+
+
+def erase_selection(
+    selection: Selection, settings: Configuration, *, by: Any, reason: str, with_copies: bool = False
+) -> Erasure:
+    """What a person chose: a few are erased when this returns, many by a worker. Raises NotErased for who is second."""
     with transaction.atomic():
-        lock_erasing_alone()
-        ids = _chosen(documents, with_copies)
-        if not ids:
-            raise NotErased("None of these documents is there, or they were erased before.")
-        if Upload.objects.filter(document__in=ids, state=UploadState.IMPORTING).exists():
-            raise NotErased("Their upload is still being imported: wait until it is ready, or erase the upload.")
-        if len(ids) > MOST_DOCUMENTS:
-            raise NotErased(f"{len(ids):,} documents are too many for one act: erase their uploads.")
+        selection = Selection.objects.select_for_update().get(pk=selection.pk)
+        _require_erasable(selection)
         erasure = Erasure.objects.create(
-            kind=ErasureKind.PERSON, asked_at=timezone.now(), asked_by=activity.name_of(by), reason=reason[:200]
+            kind=ErasureKind.PERSON,
+            selection=selection,
+            with_copies=with_copies,
+            asked_at=timezone.now(),
+            asked_by=activity.name_of(by),
+            reason=reason[:200],
         )
-        _erase(erasure, ids, settings)
-        _finish_if_settled(erasure, timezone.now())
-        words = f"D-{ids[0]}" if len(ids) == 1 else f"{len(ids):,} documents, D-{ids[0]} the first"
-        activity.record(by, f"Erased {words}: {reason}", f"D-{ids[0]}")
+        first = SelectedDocument.objects.filter(selection=selection).order_by("document").first()
+        one, many = f"{first}", f"{selection.documents:,} documents, {first} the first"
+        activity.record(by, f"Erases {one if selection.documents == 1 else many}: {reason}", one)
+        faults.reach("erase: asked")
+    if selection.documents <= MOST_DOCUMENTS:
+        carry_out_one(erasure, settings)
     return erasure
+
+
+def carry_out_one(erasure: Erasure, settings: Configuration) -> None:
+    """To its end, but for what is in flight."""
+    while _portion(erasure, settings):
+        pass
+    erasure.refresh_from_db()
 
 
 def carry_out(settings: Configuration, *, until: datetime) -> int:
@@ -118,18 +141,17 @@ def set_retention(task: LabelingTask, days: int | None, *, by: Any) -> bool:
 
 
 def _portion(erasure: Erasure, settings: Configuration) -> bool:
-    """One step of an upload's erasure; False when there is nothing left to do now."""
+    """One step; False when there is nothing left to do now."""
     upload = erasure.upload
     with transaction.atomic():
         lock_erasing_alone()
         erasure = Erasure.objects.select_for_update().get(pk=erasure.pk)
+        if ids := _next_ids(erasure):
+            _erase(erasure, _with_copies(ids) if erasure.with_copies else ids, settings)
+            Erasure.objects.filter(pk=erasure.pk).update(last_document=ids[-1])
+            faults.reach("erase: erasing")
+            return True
         if upload is not None:
-            of_upload = Document.objects.filter(upload=upload, pk__gt=erasure.last_document).order_by("pk")
-            if ids := list(of_upload.values_list("pk", flat=True)[:PORTION]):
-                _erase(erasure, ids, settings)
-                Erasure.objects.filter(pk=erasure.pk).update(last_document=ids[-1])
-                faults.reach("erase: erasing")
-                return True
             if erasing.erase_refused_rows(upload, PORTION):
                 return True
             upload.refresh_from_db()
@@ -140,6 +162,23 @@ def _portion(erasure: Erasure, settings: Configuration) -> bool:
                 return True
         _finish_if_settled(erasure, timezone.now())
     return False
+
+
+def _next_ids(erasure: Erasure) -> list[int]:
+    if erasure.upload_id:
+        of_upload = Document.objects.filter(upload=erasure.upload_id, pk__gt=erasure.last_document)
+        return list(of_upload.order_by("pk").values_list("pk", flat=True)[:PORTION])
+    chosen = SelectedDocument.objects.filter(selection=erasure.selection_id, document__gt=erasure.last_document)
+    return list(chosen.order_by("document").values_list("document_id", flat=True)[:PORTION])
+
+
+def _with_copies(ids: Sequence[int]) -> list[int]:
+    """These and the others with the same texts, but for what is still being imported."""
+    leaders = [leader or pk for pk, leader in Document.objects.filter(pk__in=ids).values_list("pk", "leader_id")]
+    family = Document.objects.filter(erasure=None).exclude(upload__state=UploadState.IMPORTING)
+    led = family.filter(leader__in=leaders).values_list("pk", flat=True)
+    leading = family.filter(pk__in=leaders).values_list("pk", flat=True)
+    return sorted({*ids, *led, *leading})
 
 
 def _erase(erasure: Erasure, ids: Sequence[int], settings: Configuration) -> None:
@@ -178,12 +217,13 @@ def _is_used_elsewhere(upload: Upload) -> bool:
     return Upload.objects.filter(sha256=upload.sha256).exclude(pk=upload.pk).exists()
 
 
-def _chosen(documents: DocumentQuerySet, with_copies: bool) -> list[int]:
-    chosen = list(documents.filter(erasure=None).values_list("pk", "leader_id"))
-    ids = {pk for pk, _ in chosen}
-    if with_copies and ids:
-        leaders = [leader or pk for pk, leader in chosen]
-        family = Document.objects.filter(erasure=None)
-        ids |= set(family.filter(pk__in=leaders).values_list("pk", flat=True))
-        ids |= set(family.filter(leader__in=leaders).values_list("pk", flat=True))
-    return sorted(ids)
+def _require_erasable(selection: Selection) -> None:
+    if selection.frozen_at is None:
+        raise NotErased("The documents are still being noted.")
+    if first := selection.erasures.first():
+        raise NotErased(f"{first.asked_by} asked for it before: {first.reason}")
+    chosen = Document.objects.filter(selecteddocument__selection=selection)
+    if not chosen.filter(erasure=None).exists():
+        raise NotErased("They were erased before.")
+    if chosen.filter(upload__state=UploadState.IMPORTING).exists():
+        raise NotErased("An upload of theirs is still being imported: wait until it is ready, or erase the upload.")

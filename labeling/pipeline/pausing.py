@@ -66,9 +66,10 @@ def _refuse_before_settling() -> None:
         )
 
 
-def resume_task(task: LabelingTask, *, by: Any) -> bool:
+def resume_task(task: LabelingTask, *, by: Any, seen: str = "") -> bool:
+    """`seen`: what kind of closed gate the person saw; one that was closed for another reason since stays closed."""
     with transaction.atomic():
-        changed = gates.open_gate(task)
+        changed = gates.open_gate(task, kind=seen)
         if changed:
             activity.record(by, f"{task} leaves again", f"task:{task.slug}")
     return changed

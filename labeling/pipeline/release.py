@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Sum
 from django.utils import timezone
 
 from labeling import activity
@@ -33,5 +34,13 @@ def settle(restoration: Restoration, settings: Configuration, *, documents: int,
             restoration.refresh_from_db()
             raise NotSettled(f"{restoration.settled_by} settled it before.")
         sentence = f"Settled what was {restoration}: {documents:,} documents found in no batch leave again"
-        activity.record(by, sentence, "restored")
+        activity.record(by, sentence + _unknown(restoration), "restored")
     return documents
+
+
+def _unknown(restoration: Restoration) -> str:
+    """What was paid for documents that the backup does not know: in no sum, so the act of settling names it."""
+    sums = restoration.found.aggregate(answers=Sum("unknown"), paid=Sum("unknown_paid_usd"))
+    if not sums["answers"]:
+        return ""
+    return f"; {sums['answers']:,} answers of documents that it does not know stay lines, {sums['paid']:f} USD paid"

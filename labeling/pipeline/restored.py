@@ -9,7 +9,7 @@ created, because a document may have gone again from one to the next. Every step
 import hashlib
 import logging
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from itertools import islice
 
@@ -19,15 +19,16 @@ from labeling import batch_api, faults
 from labeling.after_restore import unsettled
 from labeling.batch_api import ApiError, Fault, MessageBatch
 from labeling.configuration import Configuration, installation
-from labeling.judge import read_line, storable_line
+from labeling.judge import read_line, storable_line, usage_of
 from labeling.locks import only_one
 from labeling.messages import custom_ids
 from labeling.messages.answers import storable
-from labeling.models import Account, Batch, FoundBatch, Restoration, StrayLine
+from labeling.models import Account, Batch, FoundBatch, ModelPrice, Restoration, StrayLine
+from labeling.money.pricing import NOTHING, PriceTable
 from labeling.pipeline.accounts import SANDBOX, account_of_key
-from labeling.states import BatchState, Found, ProcessingStatus
+from labeling.states import BatchState, Found, Lane, ProcessingStatus
 from labeling.transitions import restorations
-from labeling.transitions.restorations import Blocked, FoundLine, Seen
+from labeling.transitions.restorations import Blocked, FoundLine, Seen, Unknown
 
 log = logging.getLogger(__name__)
 
@@ -134,7 +135,7 @@ def _take_over(found: FoundBatch, mirror: MessageBatch, account: Account) -> boo
     if of_token and of_token.state not in _NEVER_SENT:
         _note(found, f"It carries the token of {of_token}, which is {of_token.message_batch_id}.", Found.ANOTHERS)
         return False
-    return restorations.take_over(found, _seen(mirror, lines.token), lines.ours, account)
+    return restorations.take_over(found, _seen(mirror, lines.token), lines.ours, account, lines.unknown)
 
 
 @dataclass(slots=True)
@@ -142,11 +143,13 @@ class _Lines:
     token: str
     ours: list[FoundLine]
     others: int = 0
+    unknown: Unknown = field(default_factory=Unknown)
 
 
 def _read(mirror: MessageBatch) -> _Lines | None:
     """The custom_ids of all lines; None for a batch of another program. Lines without a document here are kept."""
     own, lines, strange = installation(), None, 0
+    prices = PriceTable(row.price for row in ModelPrice.objects.all())
     with batch_api.result_lines(mirror.id) as stream:
         for chunk in _chunks(stream):
             found: list[tuple[FoundLine, bytes]] = []
@@ -165,7 +168,7 @@ def _read(mirror: MessageBatch) -> _Lines | None:
                 return None
             if lines:
                 lines.ours += [line for line, _ in found]
-            _keep_what_nobody_knows(mirror, found)
+                _add_costs(lines.unknown, _keep_what_nobody_knows(mirror, found), mirror, prices)
     if lines is None:
         raise ApiError("It brought no line that can be read.", Fault.TRANSIENT)
     return lines
@@ -176,8 +179,9 @@ def _chunks(stream: Iterator[bytes]) -> Iterator[list[bytes]]:
         yield chunk
 
 
-def _keep_what_nobody_knows(mirror: MessageBatch, found: list[tuple[FoundLine, bytes]]) -> None:
+def _keep_what_nobody_knows(mirror: MessageBatch, found: list[tuple[FoundLine, bytes]]) -> list[bytes]:
     known = restorations.known([line for line, _ in found])
+    unknown = [(line, raw) for line, raw in found if line.custom_id not in known]
     StrayLine.objects.bulk_create(
         (
             StrayLine(
@@ -187,11 +191,23 @@ def _keep_what_nobody_knows(mirror: MessageBatch, found: list[tuple[FoundLine, b
                 line_sha256=hashlib.sha256(raw).hexdigest(),
                 line=storable_line(raw),
             )
-            for line, raw in found
-            if line.custom_id not in known
+            for line, raw in unknown
         ),
         ignore_conflicts=True,
     )
+    return [raw for _, raw in unknown]
+
+
+def _add_costs(unknown: Unknown, lines: list[bytes], mirror: MessageBatch, prices: PriceTable) -> None:
+    """Only an answer costs something; these are booked to no document, so the sum is shown beside the book."""
+    for line in lines:
+        read = read_line(line)
+        message = read[1].get("message") if read else None
+        if isinstance(message, dict):
+            model, stop_reason = str(message.get("model")), str(message.get("stop_reason"))
+            cost = prices.cost(model, mirror.created_at.date(), usage_of(message), Lane.BATCH, stop_reason)
+            unknown.paid_usd += cost.paid_usd if cost else NOTHING
+            unknown.unpriced += cost is None
 
 
 def _seen(mirror: MessageBatch, token: str) -> Seen:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from labeling.models import Alarm, Notice
+from labeling.models import Alarm, Notice, Upload
 from labeling.states import NoticeKind
 
 MOST_ALARMS = 20
@@ -65,5 +65,6 @@ def last_test() -> list[Notice]:
     return list(Notice.objects.filter(subject=newest.subject).order_by("pk")) if newest else []
 
 
-def webhook_of(upload_id: int) -> Notice | None:
-    return Notice.objects.filter(kind=NoticeKind.UPLOAD, subject=f"U-{upload_id}").first()
+def webhook_of(upload: Upload) -> Notice | None:
+    """The message about the last time that it was done."""
+    return Notice.objects.filter(kind=NoticeKind.UPLOAD, subject=upload.completion).first()

@@ -7,8 +7,10 @@ from datetime import datetime, timedelta
 from django.db.models import Q, Sum
 
 from labeling import retention
-from labeling.models import Document, DocumentTally, LabelingTask, Upload
+from labeling.models import Document, DocumentTally, LabelingTask, Selection, Upload
 from labeling.states import DocumentState
+
+MOST_COUNTED = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,16 @@ def of_documents(ids: Sequence[int]) -> OfDocuments:
     family = Document.objects.filter(Q(pk__in=leaders) | Q(leader__in=leaders), erasure=None)
     copies = family.exclude(pk__in=[document.pk for document in documents]).count()
     return OfDocuments(documents, sum(d.state == DocumentState.BATCHED for d in documents), copies)
+
+
+def copies_of(selection: Selection) -> int | None:
+    """How many others have a text of a selection; None where that would take long to count."""
+    if selection.documents > MOST_COUNTED:
+        return None
+    chosen = Document.objects.filter(selecteddocument__selection=selection)
+    leaders = {leader or pk for pk, leader in chosen.values_list("pk", "leader_id")}
+    family = Document.objects.filter(Q(pk__in=leaders) | Q(leader__in=leaders), erasure=None)
+    return family.exclude(selecteddocument__selection=selection).count()
 
 
 @dataclass(frozen=True, slots=True)

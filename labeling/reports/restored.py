@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 from django.db.models import Count, Sum
 
@@ -9,6 +10,7 @@ from labeling.after_restore import hindrances, waiting
 from labeling.configuration import Configuration
 from labeling.models import Document, FoundBatch, Restoration, Upload
 from labeling.money.estimating import Span, add_spans
+from labeling.money.pricing import NOTHING
 from labeling.states import DocumentState, FailureReason, Found, UploadState
 
 from .prices import price_book, waiting_loads
@@ -27,6 +29,8 @@ class Seen:
     by_state: dict[str, int]
     mapped: int
     unknown: int
+    unknown_paid: Decimal
+    unknown_unpriced: int
     unclear: int
     importing: Sequence[Upload]
     waiting: int
@@ -56,7 +60,13 @@ class Seen:
 
 def seen(restoration: Restoration, settings: Configuration) -> Seen:
     found = FoundBatch.objects.filter(restoration=restoration)
-    sums = found.aggregate(listed=Count("id"), mapped=Sum("mapped"), unknown=Sum("unknown"))
+    sums = found.aggregate(
+        listed=Count("id"),
+        mapped=Sum("mapped"),
+        unknown=Sum("unknown"),
+        paid=Sum("unknown_paid_usd"),
+        unpriced=Sum("unknown_unpriced"),
+    )
     by_state = dict(found.order_by().values_list("state").annotate(n=Count("id")))
     shown = list(found.select_related("batch").order_by("-created_at")[:MOST_SHOWN])
     is_open = restoration.settled_at is None
@@ -69,6 +79,8 @@ def seen(restoration: Restoration, settings: Configuration) -> Seen:
         by_state=by_state,
         mapped=sums["mapped"] or 0,
         unknown=sums["unknown"] or 0,
+        unknown_paid=sums["paid"] or NOTHING,
+        unknown_unpriced=sums["unpriced"] or 0,
         unclear=_unclear(),
         importing=list(importing[:5]),
         waiting=waiting() if is_open else restoration.released,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.core.cache import cache
 from django.db import connection
 
-from labeling.models import BulkAct, LabelingTask, LabelingTaskVersion, SelectedDocument, Selection
+from labeling.models import BulkAct, Erasure, LabelingTask, LabelingTaskVersion, SelectedDocument, Selection
 from labeling.money.estimating import Estimate, Load, together
 from labeling.states import DocumentState
 
@@ -32,6 +32,7 @@ class Chosen:
     to_pay: int
     price: Estimate
     acts: Sequence[BulkAct]
+    erasure: Erasure | None
     lines: Sequence[Line]
 
     @property
@@ -78,6 +79,7 @@ def chosen(selection: Selection, *, version_number: int | None = None) -> Chosen
         to_pay=sum(count.load.documents for count in again),
         price=_price(again, of_documents, version),
         acts=list(selection.acts.select_related("version__task")[:10]),
+        erasure=selection.erasures.first(),
         lines=lines_of(list(ids.values_list("document_id", flat=True)[:SHOWN])),
     )
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.contrib.auth.models import Group, User
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet
@@ -25,8 +26,9 @@ class LastAdmin(Exception):
 
 
 def admins() -> QuerySet[User]:
-    """Accounts in use that may administer."""
-    return User.objects.filter(Q(is_superuser=True) | Q(groups__name="admin"), is_active=True).distinct()
+    """Accounts in use that may administer and can sign in."""
+    able = User.objects.filter(is_active=True).exclude(password__startswith=UNUSABLE_PASSWORD_PREFIX)
+    return able.filter(Q(is_superuser=True) | Q(groups__name="admin")).distinct()
 
 
 def role_of(user: User) -> str:
@@ -49,7 +51,7 @@ def add(name: str, role: str, *, by: str) -> tuple[User, str]:
 
 def set_role(user: User, role: str) -> bool:
     """False if it was so already. Raises LastAdmin."""
-    with _somebody_is_left():
+    with somebody_is_left():
         user = User.objects.select_for_update().get(pk=user.pk)
         if role_of(user) == role:
             return False
@@ -59,7 +61,7 @@ def set_role(user: User, role: str) -> bool:
 
 def set_active(user: User, active: bool) -> bool:
     """Out of use: signed out at once, and nothing of what was done under the name is lost. Raises LastAdmin."""
-    with _somebody_is_left():
+    with somebody_is_left():
         return bool(User.objects.filter(pk=user.pk, is_active=not active).update(is_active=active))
 
 
@@ -74,8 +76,11 @@ def renew_password(user: User, *, by: str) -> str:
 
 
 @contextmanager
-def _somebody_is_left() -> Iterator[None]:
-    """One at a time: two admins who demote each other would each see the other."""
+def somebody_is_left() -> Iterator[None]:
+    """Whatever the block does is undone where nobody would be left. Raises LastAdmin.
+
+    One at a time: two admins who demote each other would each see the other.
+    """
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('nightshift accounts', 0))")

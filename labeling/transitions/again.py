@@ -13,6 +13,7 @@ from labeling.states import DocumentState, Way
 
 from .copies import follow_leaders, promote_heirs
 from .locking import lock_tasks_of_versions
+from .uploads import reopen
 
 MAY_GO_AGAIN = (DocumentState.LABELED, DocumentState.FAILED)
 
@@ -63,6 +64,7 @@ def queue_again(
         moved = Document.objects.filter(pk__in=together, state__in=states).update(**again)
         follow_leaders(followed)
         promote_heirs()
+        reopen(together)
     return moved
 
 

@@ -81,7 +81,7 @@ def erase_upload_row(upload: Upload) -> None:
     """What its row says of the content: columns, preview, warnings, and the hash of the file. Its name stays there, so
     that people know which file it was; what was told of it to others forgets it."""
     with connection.cursor() as cursor:
-        cursor.execute(_NOTICES, [f"U-{upload.pk}"])
+        cursor.execute(_NOTICES, [f"U-{upload.pk}@%"])
         cursor.execute(
             f"""
             UPDATE labeling_upload SET options = '{{}}', inspection = '{{}}', error = '',
@@ -166,7 +166,7 @@ _HASHES = f"UPDATE labeling_document SET sha256 = {_RANDOM} WHERE id = ANY(%(ids
 
 _NOTICES = """
     UPDATE labeling_notice SET body = jsonb_set(body::jsonb, '{data,file_name}', '""')::text
-    WHERE kind = 'upload' AND subject = %s
+    WHERE kind = 'upload' AND subject LIKE %s
 """
 
 _PAIRS = """

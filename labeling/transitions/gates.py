@@ -40,10 +40,13 @@ def close_gate(task: LabelingTask | None, *, by: str, kind: str, reason: str, un
     return bool(closed)
 
 
-def open_gate(task: LabelingTask | None) -> bool:
-    """False if it was open already, or if it waits for a restoration to be settled."""
+def open_gate(task: LabelingTask | None, *, kind: str = "") -> bool:
+    """False if it was open already, or if it waits for a restoration to be settled.
+
+    `kind`: only a gate that is closed like this.
+    """
     closed = Gate.objects.filter(task=task, closed_at__isnull=False).exclude(kind=RESTORE)
-    return bool(closed.update(**_OPEN))
+    return bool((closed.filter(kind=kind) if kind else closed).update(**_OPEN))
 
 
 def open_those_whose_time_is_over(now: datetime) -> int:

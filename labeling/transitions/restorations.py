@@ -7,6 +7,7 @@ its answers are used; what may have left in real time nobody can look up, so a p
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from django.db import connection, transaction
@@ -26,6 +27,7 @@ from labeling.models import (
     StrayLine,
     Upload,
 )
+from labeling.money.pricing import NOTHING
 from labeling.states import (
     BatchState,
     CanaryState,
@@ -121,6 +123,14 @@ class Seen:
     counts: dict[str, int]
 
 
+@dataclass(slots=True)
+class Unknown:
+    """What the answers of documents cost that the backup does not know."""
+
+    paid_usd: Decimal = NOTHING
+    unpriced: int = 0
+
+
 class Blocked(Exception):
     """Documents of the batch are still on their way in an earlier one; the message names it."""
 
@@ -143,7 +153,7 @@ def known(lines: Sequence[FoundLine]) -> set[str]:
         return {custom_id for (custom_id,) in cursor.fetchall()}
 
 
-def take_over(found: FoundBatch, seen: Seen, lines: Sequence[FoundLine], account: Account) -> bool:
+def take_over(found: FoundBatch, seen: Seen, lines: Sequence[FoundLine], account: Account, unknown: Unknown) -> bool:
     """A batch of ours that the backup does not know gets its row and an open request for each document of it.
 
     From there it is read like every batch that has ended: answers, costs, what goes again. All or nothing, and
@@ -163,7 +173,14 @@ def take_over(found: FoundBatch, seen: Seen, lines: Sequence[FoundLine], account
         if batch:
             strays.filter(batch=None).update(batch=batch)
         FoundBatch.objects.filter(pk=found.pk).update(
-            state=Found.MAPPED, batch=batch, lines=len(lines), mapped=mapped, unknown=len(lines) - mapped, why=""
+            state=Found.MAPPED,
+            batch=batch,
+            lines=len(lines),
+            mapped=mapped,
+            unknown=len(lines) - mapped,
+            unknown_paid_usd=unknown.paid_usd,
+            unknown_unpriced=unknown.unpriced,
+            why="",
         )
         faults.reach("restored: mapping")
     faults.reach("restored: mapped")

@@ -1,11 +1,12 @@
 """The moves of an upload."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import connection
 
 from labeling.models import Upload
-from labeling.states import UploadState
+from labeling.states import DocumentState, UploadState
 
 
 def move(upload: Upload, source: UploadState, target: UploadState, **fields: Any) -> bool:
@@ -14,6 +15,12 @@ def move(upload: Upload, source: UploadState, target: UploadState, **fields: Any
         return False
     upload.refresh_from_db()
     return True
+
+
+def reopen(document_ids: Sequence[int]) -> int:
+    """done to ready where one of these documents is queued again: it is done anew when nothing of it waits."""
+    waits = Upload.objects.filter(document__in=document_ids, document__state=DocumentState.QUEUED)
+    return Upload.objects.filter(pk__in=waits.values("pk"), state=UploadState.DONE).update(state=UploadState.READY)
 
 
 def finish() -> int:

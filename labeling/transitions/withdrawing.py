@@ -22,6 +22,7 @@ from labeling.states import BatchState, DocumentState, Outcome, UploadState
 from . import batches, holds
 from .copies import follow_leaders, promote_heirs
 from .requests import release_unsent
+from .uploads import reopen
 from .waste import Waste, book_waste
 
 PORTION = 10_000
@@ -217,6 +218,7 @@ def _restore(ids: Sequence[int], *, zone: str) -> Moved:
     book_waste(_labels(again), Waste.WITHDRAWN, zone=zone, taken_back=True)
     follow_leaders([pk for pk, _, _, _ in moved])
     promote_heirs([leader for _, leader, _, _ in moved if leader])
+    reopen([pk for pk, _, _, becomes in moved if becomes == DocumentState.QUEUED])
     return _counted([state for _, _, state, _ in moved])
 
 

@@ -8,7 +8,7 @@ from django.utils.http import content_disposition_header
 
 from labeling import exports
 from labeling.exports import CONTENT_TYPES, Format
-from labeling.models import Batch, LabelingTask, Upload
+from labeling.models import Batch, LabelingTask, Restoration, Upload
 
 from .door import WebRequest, page
 
@@ -46,6 +46,13 @@ def batch_results(request: WebRequest, pk: int) -> HttpResponseBase:
     """The raw result lines of a batch."""
     batch = get_object_or_404(Batch, pk=pk)
     return download(exports.batch_results(batch), Format.JSONL, f"{batch}-results.jsonl")
+
+
+@page()
+def unknown_answers(request: WebRequest, pk: int) -> HttpResponseBase:
+    """Answers since a backup to documents that it does not know."""
+    restoration = get_object_or_404(Restoration, pk=pk)
+    return download(exports.unknown_answers(restoration), Format.JSONL, f"R-{pk}-unknown-answers.jsonl")
 
 
 def format_of(word: str) -> Format:

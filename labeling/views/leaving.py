@@ -30,10 +30,14 @@ def hold(request: WebRequest, slug: str) -> HttpResponseBase:
 
 @command()
 def release(request: WebRequest, slug: str) -> HttpResponseBase:
+    """What a person holds, and nothing else: a refusal or a canary that failed is looked at on the page of the task."""
     task = _task(slug)
-    released = pausing.resume_task(task, by=request.user)
+    if not pausing.resume_task(task, by=request.user, seen="person"):
+        who = _by_whom(task)
+        sentence = f"Not released: {task} is paused{who}" if who else f"{task} was not held any more."
+        return _answer(request, sentence, failed=True)
     wake()
-    return _answer(request, f"{task} leaves again." if released else f"{task} was not held any more.")
+    return _answer(request, f"{task} leaves again.")
 
 
 @command()

@@ -79,10 +79,16 @@ def _hold_for_tonight(request: WebRequest, task: LabelingTask, reason: str) -> H
 
 @command()
 def task_resume(request: WebRequest, slug: str) -> HttpResponseBase:
+    """What was seen is what is opened: a gate that was closed for another reason since stays closed."""
     found = _find(slug)
-    opened = pausing.resume_task(found, by=request.user)
-    wake()
-    return leave(request, f"{found} leaves again." if opened else f"{found} was not paused any more.", to=_url(slug))
+    if pausing.resume_task(found, by=request.user, seen=request.POST.get("seen", "")):
+        wake()
+        return leave(request, f"{found} leaves again.", to=_url(slug))
+    found.gate.refresh_from_db()
+    if found.gate.closed_at:
+        why = f"Not resumed: by now {found} is paused by {found.gate.closed_by}: {found.gate.reason}"
+        return leave(request, why, to=_url(slug), failed=True)
+    return leave(request, f"{found} was not paused any more.", to=_url(slug))
 
 
 def _find(slug: str) -> LabelingTask:

@@ -293,7 +293,7 @@ def _receipt_page(request: WebRequest, upload: Upload) -> LivePage:
         "encodings": ENCODINGS,
         "delimiters": DELIMITERS,
         "ways": list(Way),
-        "webhook": webhook_of(upload.pk),
+        "webhook": webhook_of(upload),
         "next_due": nights.next_due(timezone.now(), settings.night, settings.zone)[1],
         "at_once": settings.urgent_concurrency,
         "usually": usually(upload.version.task_id, min(before.found.documents, settings.batch_requests))

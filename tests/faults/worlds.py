@@ -115,12 +115,18 @@ class Worlds:
     @contextmanager
     def house_with_server(self, name: str, **settings: str) -> Iterator[House]:
         """The same, with the server that comes with the product in the folder of the house."""
-        with House(None, {**WORLDS[name].settings, **settings}) as house:
+        with self.new_house_with_server({**WORLDS[name].settings, **settings}) as house:
+            assert house.run("migrate", "--verbosity", "0") == 0, house.said()
+            fill(house, WORLDS[name])
+            yield house
+
+    @contextmanager
+    def new_house_with_server(self, settings: dict[str, str] | None = None) -> Iterator[House]:
+        """The server that comes with the product, just made, and a database without a table."""
+        with House(None, settings) as house:
             data = house.home / "pg"
             try:
                 house.address = _url(server.ensure(data, "nightshift"), "nightshift")
-                assert house.run("migrate", "--verbosity", "0") == 0, house.said()
-                fill(house, WORLDS[name])
                 yield house
             finally:
                 server.stop(data, even_if_connected=True)

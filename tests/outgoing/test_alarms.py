@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from labeling.configuration import Configuration
 from labeling.health import troubles
+from labeling.health.heartbeat import beat
 from labeling.health.troubles import Trouble
 from labeling.models import Alarm, Notice
 from labeling.outgoing import alarms, delivery, go_round
@@ -72,6 +73,18 @@ def test_what_only_one_look_sees_is_never_told(world: World, chat: Receiver) -> 
     world.pass_minutes(20)
     assert chat.calls == []
     assert Alarm.objects.get().told_at is None
+
+
+def test_a_second_queue_that_falls_silent_is_told_too(chat: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    start = timezone.now()
+    for minute in range(8):
+        monkeypatch.setattr(timezone, "now", lambda minute=minute: start + minute * MINUTE)
+        for queue in ("ticks", "bulk", "urgent"):
+            if queue == "ticks" or (queue == "bulk" and minute < 3):
+                beat(queue)
+        go_round(SETTINGS)
+    told = [title.partition("No worker of the queue ")[2].partition(" ")[0] for title in titles(chat)]
+    assert [queue for queue in told if queue] == ["urgent", "bulk"]
 
 
 def test_what_flaps_is_told_a_few_times_and_not_at_every_turn(world: World, chat: Receiver) -> None:

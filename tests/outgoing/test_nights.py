@@ -180,7 +180,9 @@ Paid $27.58. In real time it would have been $55.16: $27.58 saved.
 The price of 1 result is not known; not in these sums.
 
 Needs you:
-- No worker of the queue ticks and bulk and urgent has beaten for three minutes; last beat: never.
+- No worker of the queue ticks has beaten for three minutes; last beat: never.
+- No worker of the queue bulk has beaten for three minutes; last beat: never.
+- No worker of the queue urgent has beaten for three minutes; last beat: never.
 - Everything is paused by anna.
 - 2 documents of Customer mail: No result line came back
 
@@ -199,7 +201,7 @@ def test_the_report_says_what_the_night_did_and_what_needs_somebody(
     at(MORNING + timedelta(minutes=1), monkeypatch)
     (call,) = chat.calls
     said = json.loads(call.body)
-    assert said["title"] == "Nightshift sandbox, night of 22 Nov: 4 sent, 2 answered, 3 things need you"
+    assert said["title"] == "Nightshift sandbox, night of 22 Nov: 4 sent, 2 answered, 5 things need you"
     assert Notice.objects.get().body == GOLDEN
     assert said["message"].strip() == GOLDEN.strip()
 

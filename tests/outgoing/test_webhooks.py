@@ -9,8 +9,11 @@ from django.utils import timezone
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from labeling.configuration import Configuration
-from labeling.models import Notice, Upload
+from labeling.models import Document, Notice, Upload
 from labeling.outgoing import delivery, go_round, uploads
+from labeling.states import UploadState, Way
+from labeling.transitions import withdrawing
+from labeling.transitions.again import label_again
 from labeling.transitions.uploads import finish
 from tests.factories import make_document, make_request, make_result, make_upload
 from tests.outgoing.conftest import SECRET
@@ -47,6 +50,38 @@ def test_an_upload_that_is_done_is_told_with_counts_and_a_link_and_no_text(hook:
     assert data["file_url"] == f"http://127.0.0.1:8000/uploads/{upload.pk}/original"
     assert "Mustermann" not in call.body
     assert "red" not in str(data.values())
+
+
+@pytest.mark.django_db
+def test_what_goes_again_is_told_again_when_it_is_done_anew(hook: Receiver) -> None:
+    go_round(SETTINGS)
+    upload = done_upload()
+    go_round(SETTINGS)
+    label_again(Document.objects.filter(upload=upload), Way.NOW)
+    upload.refresh_from_db()
+    assert upload.state == UploadState.READY
+    assert finish() == 0
+    make_result(make_request(Document.objects.get(upload=upload)), answer="blue")
+    assert finish() == 1
+    go_round(SETTINGS)
+    go_round(SETTINGS)
+    assert len(hook.calls) == 2
+    assert len({call.headers["webhook-id"] for call in hook.calls}) == 2
+
+
+@pytest.mark.django_db
+def test_what_is_taken_back_and_done_anew_is_told_again(hook: Receiver) -> None:
+    go_round(SETTINGS)
+    upload = make_upload()
+    waiting = Document.objects.filter(pk=make_document(upload).pk)
+    withdrawing.withdraw(waiting, zone="UTC")
+    assert finish() == 1
+    withdrawing.restore(waiting, zone="UTC")
+    assert finish() == 0
+    withdrawing.withdraw(waiting, zone="UTC")
+    assert finish() == 1
+    go_round(SETTINGS)
+    assert len(hook.calls) == 1, "the completion before was over before it could be told"
 
 
 @pytest.mark.django_db

@@ -123,10 +123,17 @@ def test_a_canary_that_comes_back_while_it_is_read_is_not_taken_for_lost(
 
 def test_resuming_the_task_sends_another_canary(fake: FakeApi) -> None:
     test_a_cut_off_canary_fails(fake)
-    brought_in(a_version(), texts(5, "more"))
+    assert Document.objects.waiting().count() == 100
     assert pausing.resume_task(LabelingTask.objects.get(), by="test")
     arranged()
     assert Canary.objects.filter(state=CanaryState.SENT).count() == 1
+    assert built(ON) == []
+
+
+def test_a_gate_that_was_closed_for_another_reason_than_was_seen_stays_closed(fake: FakeApi) -> None:
+    test_a_cut_off_canary_fails(fake)
+    assert not pausing.resume_task(LabelingTask.objects.get(), by="test", seen="person")
+    assert Gate.objects.filter(closed_at__isnull=False, kind="canary").exists()
 
 
 def test_a_version_needs_its_own_canary(fake: FakeApi) -> None:

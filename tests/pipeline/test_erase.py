@@ -6,13 +6,14 @@ import shutil
 from datetime import timedelta
 
 import pytest
+from django.core.management import call_command
 from django.db import connection, connections
 from django.utils import timezone
 
 from labeling import store
-from labeling.models import Batch, Document, Erasure, LabelingTask, Notice, Request, Upload
+from labeling.models import Batch, Document, Erasure, LabelingTask, Notice, Request, Selection, Upload
 from labeling.outgoing.uploads import envelope, told
-from labeling.pipeline import erase, submit, urgent
+from labeling.pipeline import bulk, erase, submit, urgent
 from labeling.pipeline.erase import NotErased
 from labeling.pipeline.trying import NotTried, try_on_documents
 from labeling.states import BatchState, NoticeKind, Way
@@ -350,8 +351,82 @@ def test_what_was_told_of_an_erased_upload_forgets_the_name_of_its_file(echo):
     now = timezone.now()
     for each in (upload, other):
         body = envelope("upload.done", told(each), now)
-        notices.make(NoticeKind.UPLOAD, f"U-{each.pk}", ["webhook:1"], body=body, now=now)
+        notices.make(NoticeKind.UPLOAD, f"U-{each.pk}@20261122", ["webhook:1"], body=body, now=now)
     erase.erase_upload(upload, by="admin", reason="wrong")
     carried_out()
     names = [json.loads(notice.body)["data"]["file_name"] for notice in Notice.objects.order_by("pk")]
     assert names == ["", "complaints.csv"]
+
+
+def chosen(*documents: Document) -> Selection:
+    return bulk.choose([document.pk for document in documents], by="ada")
+
+
+def test_a_large_selection_is_erased_by_a_worker_that_goes_on_where_another_stopped(echo, monkeypatch):
+    monkeypatch.setattr(erase, "MOST_DOCUMENTS", 2)
+    monkeypatch.setattr(erase, "PORTION", 2)
+    brought_in(a_version(kind="transform", labels=()), [f"{SECRET} {n}" for n in range(5)])
+    kept = brought_in(a_version("others"), ["it stays"])
+    played(echo)
+    selection = chosen(*Document.objects.exclude(upload=kept))
+    erasure = erase.erase_selection(selection, setting(), by="admin", reason="all of hers")
+    assert erasure.done_at is None
+    with monkeypatch.context() as patched:
+        patched.setattr(erase.faults, "reach", _dies_at("erase: portion done"))
+        with pytest.raises(_Died):
+            carried_out()
+    carried_out()
+    erasure.refresh_from_db()
+    assert (erasure.documents, erasure.done_at is not None) == (5, True)
+    assert set(places_with(SECRET)) == set()
+    assert Document.objects.get(upload=kept).content.text == "it stays"
+
+
+def test_a_selection_takes_others_with_its_texts_along_only_if_that_is_said(echo):
+    version = a_version(kind="transform", labels=())
+    brought_in(version, [SECRET])
+    copy = brought_in(version, [SECRET])
+    played(echo)
+    leader = story.the_document(SECRET)
+    erase.erase_selection(chosen(leader), setting(), by="admin", reason="wrong")
+    heir = Document.objects.get(upload=copy)
+    assert heir.content.text == SECRET
+    erase.erase_selection(chosen(heir, leader), setting(), by="admin", reason="wrong", with_copies=True)
+    assert places_with(SECRET) == []
+
+
+def test_of_two_who_erase_a_selection_at_once_one_is_first(echo):
+    brought_in(a_version(kind="transform", labels=()), [SECRET])
+    selection = chosen(story.the_document())
+    both = story.at_once(
+        *(lambda name=name: erase.erase_selection(selection, setting(), by=name, reason="wrong") for name in "ab")
+    )
+    assert sorted(type(each).__name__ for each in both) == ["Erasure", "NotErased"]
+    assert Erasure.objects.count() == 1
+
+
+def test_a_selection_that_is_being_erased_is_not_forgotten(echo, monkeypatch):
+    monkeypatch.setattr(erase, "MOST_DOCUMENTS", 0)
+    brought_in(a_version(), [SECRET])
+    erase.erase_selection(chosen(story.the_document()), setting(), by="admin", reason="wrong")
+    Selection.objects.update(created_at=timezone.now() - bulk.KEPT * 2)
+    bulk.forget_old()
+    carried_out()
+    assert places_with(SECRET) == []
+    bulk.forget_old()
+    assert not Selection.objects.exists()
+    assert Erasure.objects.get().documents == 1
+
+
+def test_the_command_erases_by_a_list_of_ids_once_their_number_is_said(echo, tmp_path, capsys):
+    an_upload()
+    played(echo)
+    ids = tmp_path / "ids.txt"
+    ids.write_text(f"D-{story.the_document(SECRET).pk}\nnobody\n")
+    with pytest.raises(SystemExit):
+        call_command("erase_documents", str(ids), "--reason", "she asked")
+    assert Document.objects.filter(erasure=None).count() == 2
+    call_command("erase_documents", str(ids), "--reason", "she asked", "--documents", "1")
+    said = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert said == {"erased": 1, "documents": 1, "unknown_ids": 1}
+    assert set(places_with(SECRET)) == {"labeling_refusedrow.raw"}

@@ -13,9 +13,9 @@ from labeling import waiting
 from labeling.batch_api import Fault
 from labeling.configuration import Configuration
 from labeling.models import Document, LabelingTask, Setting, Upload
-from labeling.pipeline import hold, pausing, send_now, submit
+from labeling.pipeline import hold, moving, pausing, send_now, submit
 from labeling.states import BatchState, HoldKind, WaitingReason, Way
-from labeling.transitions import gates, ways
+from labeling.transitions import gates, versions, ways
 from tests.fake_api import FakeApi, expired
 from tests.pipeline.story import (
     a_version,
@@ -52,6 +52,16 @@ def why(settings: Configuration | None = None) -> waiting.Why:
 
 def test_nothing_keeps_what_leaves_with_the_next_tick(fake: FakeApi) -> None:
     brought_in(a_version(), texts(3))
+    assert reasons() == {None: 3}
+
+
+def test_what_is_being_moved_to_the_version_in_use_says_so(fake: FakeApi) -> None:
+    first = a_version()
+    brought_in(first, texts(3))
+    versions.move_to(first.task, a_version(instructions="Other words."))
+    assert reasons() == {WaitingReason.MOVING: 3}
+    assert built() == []
+    moving.move_waiting()
     assert reasons() == {None: 3}
 
 

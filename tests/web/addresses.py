@@ -14,7 +14,7 @@ from django.contrib.auth.models import User
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
-from labeling.models import LabelingTaskVersion, Night, SelectedDocument, Selection, TokenCount
+from labeling.models import LabelingTaskVersion, Night, Restoration, SelectedDocument, Selection, TokenCount
 from labeling.states import BatchState, FailureReason
 from tests.factories import make_batch, make_document, make_request, make_result, make_task, make_upload, make_version
 
@@ -193,6 +193,7 @@ TABLE = (
     command("choose_zone", Who.ADMIN),
     command("send_test", Who.ADMIN),
     page("restored"),
+    page("unknown_answers", pk=900_001),
     live("restored_live"),
     command("restored_settle", Who.ADMIN),
     form("erase", Who.ADMIN, query="?u=900001"),
@@ -222,6 +223,9 @@ FILLED = {"way": "now", "reason": "because", "name": "nora", "role": "viewer"}
 def furnish() -> LabelingTaskVersion:
     """One of everything, with the ids that the table names; returns the version in use."""
     User.objects.create_user("somebody", pk=900_001)
+    now = timezone.now()
+    times = dict.fromkeys(("backup_made_at", "restored_at", "listed_from", "listed_until", "settled_at"), now)
+    Restoration.objects.create(pk=900_001, restored_by="ada", **times)
     Night.objects.create(date=DAY, due_at=datetime(2026, 11, 19, tzinfo=UTC))
     version = make_version(make_task(slug="colors"))
     tried = make_upload(make_version(version.task, draft=True), pk=900_002, kind="trial")

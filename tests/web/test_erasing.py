@@ -112,3 +112,23 @@ def test_more_than_fit_into_one_act_are_refused_with_a_sentence(document, admin,
     monkeypatch.setattr(erase, "MOST_DOCUMENTS", 0)
     response = admin.post(f"/erase/?d={document.pk}", {"reason": "all", "typed": f"D-{document.pk}"})
     assert "too many for one act" in words(response)
+
+
+def test_a_selection_is_erased_with_a_reason_and_its_number_typed(document, admin, operator):
+    other = make_document(document.upload, text=f"{SECRET} at once")
+    chosen = admin.post("/documents/select", {"document": [document.pk, other.pk]})["Location"]
+    key = chosen.rstrip("/").rpartition("/")[2]
+    path = f"/erase/?s={key}"
+    assert "Erase 2 documents" in words(admin.get(chosen))
+    assert "Erase 2 documents" not in words(operator.get(chosen))
+    assert operator.post(path, {"reason": "x", "typed": "2 documents"}).status_code == 403
+    assert "Type 2 documents" in words(admin.get(path))
+    assert admin.post(path, {"reason": "she asked", "typed": "3 documents"}).status_code == 422
+    assert Erasure.objects.count() == 0
+    said = words(admin.post(path, {"reason": "she asked", "typed": "2 documents"}, follow=True))
+    assert "Erased 2 documents." in said
+    assert "by admin-person: she asked" in said
+    assert SECRET not in said
+    again = words(admin.post(path, {"reason": "again", "typed": "2 documents"}))
+    assert "admin-person asked for it before: she asked" in again
+    assert Document.objects.filter(erasure=None).count() == 0

@@ -9,6 +9,7 @@ from django.utils import timezone
 from labeling.models import Activity, Document, Gate, LabelingTask, SendOrder
 from labeling.pipeline import send_now
 from labeling.states import OrderState, Way
+from labeling.transitions import gates
 from tests.factories import make_document, make_task, make_upload, make_version
 from tests.web.reading import see, words
 
@@ -32,6 +33,23 @@ def test_a_task_is_held_for_tonight_and_released(operator: Client, task: Labelin
     assert "Letters stays until" in see(operator, "/")
     assert "Letters leaves again" in words(operator.post("/leaving/letters/release", follow=True).content)
     assert Gate.objects.get(task=task).closed_at is None
+
+
+def test_what_no_person_holds_is_not_let_go_from_the_night(operator: Client, task: LabelingTask) -> None:
+    gates.close_gate(task, by="canary", kind="canary", reason="The canary of Letters v1 failed: cut off")
+    seen = see(operator, "/")
+    assert "Letters is paused, 2 documents. canary," in seen
+    assert "Let it leave" not in seen
+    response = operator.post("/leaving/letters/release", follow=True)
+    assert "Not released: Letters is paused by canary" in words(response.content)
+    assert Gate.objects.get(task=task).closed_at
+    assert "Send another canary" in see(operator, "/tasks/letters/")
+    response = operator.post("/tasks/letters/resume", {"seen": "person"}, follow=True)
+    assert "Not resumed: by now Letters is paused by canary" in words(response.content)
+    assert Gate.objects.get(task=task).closed_at
+    assert "Letters leaves again." in words(
+        operator.post("/tasks/letters/resume", {"seen": "canary"}, follow=True).content
+    )
 
 
 def test_who_holds_second_reads_who_was_first(operator: Client, admin: Client, task: LabelingTask) -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from labeling.models import Activity, Batch, Document, Gate, Restoration
+from labeling.models import Activity, Batch, Document, Gate, Restoration, StrayLine
 from labeling.states import BatchState, Found, Lane
 from labeling.transitions import restorations
 from tests.factories import make_batch, make_document, make_request, make_upload, make_version
@@ -56,6 +56,32 @@ def test_an_admin_settles_it_with_the_number_before_his_eyes(restoration, admin)
     assert (restoration.settled_by, restoration.released) == ("admin-person", 1)
     assert "admin-person let go" in words(admin.get("/restored/"))
     assert Activity.objects.filter(subject="restored", by="admin-person").exists()
+
+
+def test_answers_of_documents_that_the_backup_does_not_know_are_shown_with_their_money_and_settled(
+    restoration, viewer, admin
+):
+    restoration.found.create(
+        message_batch_id="msgbatch_ours",
+        created_at=timezone.now(),
+        requests=2,
+        state=Found.MAPPED,
+        unknown=2,
+        unknown_paid_usd="0.0125",
+        unknown_unpriced=1,
+    )
+    StrayLine.objects.create(message_batch_id="msgbatch_ours", why="no_document", line='{"a":1}', line_sha256="x")
+    StrayLine.objects.create(message_batch_id="msgbatch_else", why="no_document", line='{"b":1}', line_sha256="y")
+    said = words(viewer.get("/restored/"))
+    assert "2 answers belong to documents that came in after the backup: $0.01 at least (the price of 1" in said
+    lines = b"".join(viewer.get(f"/restored/{restoration.pk}/unknown-answers.jsonl"))
+    assert lines == b'{"a":1}\n'
+    assert "2 answers of documents that the backup does not know, $0.01 at least, stay kept" in words(
+        admin.get("/restored/")
+    )
+    admin.post("/restored/settle", {"documents": 1, "risk": "on"})
+    said = Activity.objects.get(subject="restored").sentence
+    assert "2 answers of documents that it does not know stay lines, 0.012500000000 USD paid" in said
 
 
 def test_another_number_or_no_word_about_the_risk_settles_nothing(restoration, admin):
