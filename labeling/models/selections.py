@@ -85,3 +85,7 @@ class BulkAct(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} of {self.selection_id}"
+
+    @property
+    def sentence(self) -> str:
+        return BulkKind(self.kind).sentence
