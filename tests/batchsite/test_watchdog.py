@@ -244,6 +244,12 @@ def ticks(nightshift_home: Path, stand_in: Callable[..., psutil.Process], report
     return process
 
 
+@pytest.fixture
+def on_time(transactional_db: None) -> None:
+    """However long ago the database of the tests was made."""
+    Schedule.objects.update(next_run=timezone.now())
+
+
 def look_at_schedules(home: Path, looks: int) -> None:
     dog = Watchdog(home, os.getpid(), most_silent_looks=4)
     for _ in range(looks):
@@ -251,7 +257,7 @@ def look_at_schedules(home: Path, looks: int) -> None:
         OrmQ.objects.all().delete()
 
 
-def test_a_broken_schedule_of_ours_is_laid_anew(transactional_db, nightshift_home, ticks):
+def test_a_broken_schedule_of_ours_is_laid_anew(on_time, nightshift_home, ticks):
     ours = Schedule.objects.filter(name="nightshift tick")
     ours.update(args="(", kwargs="x=", next_run=timezone.now() - timedelta(minutes=2))
     look_at_schedules(nightshift_home, 3)
@@ -261,13 +267,13 @@ def test_a_broken_schedule_of_ours_is_laid_anew(transactional_db, nightshift_hom
     assert said("schedules") == ["Schedules stood still (nightshift tick) and were laid anew."]
 
 
-def test_a_missing_schedule_comes_back(transactional_db, nightshift_home, ticks):
+def test_a_missing_schedule_comes_back(on_time, nightshift_home, ticks):
     Schedule.objects.filter(name="nightshift recover").delete()
     look_at_schedules(nightshift_home, 4)
     assert Schedule.objects.filter(name="nightshift recover").count() == 1
 
 
-def test_a_foreign_schedule_that_stops_ours_is_named_and_not_touched(transactional_db, nightshift_home, ticks):
+def test_a_foreign_schedule_that_stops_ours_is_named_and_not_touched(on_time, nightshift_home, ticks):
     Schedule.objects.create(name="mine", func="x.y", args="(", cluster="ticks", next_run=timezone.now())
     Schedule.objects.filter(name="nightshift tick").update(next_run=timezone.now() - timedelta(minutes=2))
     look_at_schedules(nightshift_home, 9)
@@ -276,7 +282,7 @@ def test_a_foreign_schedule_that_stops_ours_is_named_and_not_touched(transaction
     assert Schedule.objects.get(name="mine").args == "("
 
 
-def test_schedules_of_a_cluster_that_does_not_run_are_not_late(transactional_db, nightshift_home, ticks):
+def test_schedules_of_a_cluster_that_does_not_run_are_not_late(on_time, nightshift_home, ticks):
     Schedule.objects.filter(name="nightshift beat bulk").update(next_run=timezone.now() - timedelta(days=1))
     look_at_schedules(nightshift_home, 6)
     assert said() == []

@@ -218,6 +218,7 @@ def test_a_few_deaths_are_forgotten_by_the_work_that_succeeds(fake: FakeApi, mon
 
 
 def test_schedules_that_stand_still_while_workers_beat_are_a_trouble() -> None:
+    Schedule.objects.update(next_run=timezone.now())
     Schedule.objects.filter(name="nightshift tick").update(next_run=timezone.now() - timedelta(minutes=4))
 
     def kinds() -> list[str]:
