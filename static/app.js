@@ -194,7 +194,12 @@
   }
 
   function closes(menu) {
-    document.addEventListener("keydown", (event) => { if (event.key === "Escape") menu.open = false; });
+    const summary = menu.querySelector("summary");
+    document.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape" || !menu.open) return;
+      if (menu.contains(document.activeElement)) summary.focus();
+      menu.open = false;
+    });
     document.addEventListener("click", (event) => { if (!menu.contains(event.target)) menu.open = false; });
   }
 
@@ -209,7 +214,7 @@
   if (zone) document.cookie = "nightshift_zone=" + zone + "; path=/; max-age=31536000; samesite=lax";
 
   const wrong = document.querySelector("[aria-invalid=true]");
-  if (wrong) wrong.focus();
+  if (wrong && !wrong.autofocus) wrong.focus();
   ready(document);
   say("live");
 })();
