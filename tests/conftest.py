@@ -9,7 +9,6 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import quote
 
 import pytest
 
@@ -73,10 +72,6 @@ def nightshift_home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 @pytest.fixture
 def process_environment(transactional_db: None) -> dict[str, str]:
     """The environment of a process that works on the test's own database: pass it to Popen."""
-    from django.db import connection
+    from tests.processes import environment
 
-    parameters = connection.get_connection_params()
-    login = ":".join(quote(str(parameters[key]), safe="") for key in ("user", "password") if parameters.get(key))
-    query = "&".join(f"{key}={quote(str(parameters[key]), safe='')}" for key in ("host", "port") if parameters.get(key))
-    url = f"postgresql://{login}@/{quote(parameters['dbname'], safe='')}?{query}"
-    return {**os.environ, "DATABASE_URL": url, "PYTHONUNBUFFERED": "1"}
+    return environment()
