@@ -139,7 +139,7 @@ def test_words_are_read_where_they_stopped(db: None, monkeypatch: pytest.MonkeyP
 
 def test_a_label_that_is_searched_for_leads_to_what_is_labeled_so(viewer: Client) -> None:
     make_document(make_upload(make_version(make_task(slug="colors"))))
-    assert "“ green ” is a label" in see(viewer, "/documents/?q=green")
+    assert "“green” is a label" in see(viewer, "/documents/?q=green")
 
 
 def test_each_filter_finds_what_it_says(viewer: Client) -> None:
