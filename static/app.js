@@ -79,7 +79,10 @@
     if (event.detail.successful) succeeded();
     else failed();
   });
-  document.addEventListener("htmx:afterSettle", () => { say(failures >= STALE_AFTER ? "stale" : "live"); ready(document); });
+  document.addEventListener("htmx:afterSettle", () => { say(failures >= STALE_AFTER ? "stale" : "live"); ready(document); keepPlace(); });
+  /* A swap may take away what had the focus; a pressed button lost it when it was disabled. */
+  let hadPlace = false;
+  document.addEventListener("htmx:beforeSwap", (event) => { hadPlace = !isPoll(event) || document.activeElement !== document.body; });
   document.addEventListener("htmx:sendError", (event) => { if (!isPoll(event)) toast("Not done: the server does not answer. Try it again."); });
   document.addEventListener("htmx:responseError", (event) => {
     if (!isPoll(event)) toast("Not done: the server answered " + event.detail.xhr.status + ". Reload the page and try it again.");
@@ -89,6 +92,13 @@
     if (document.hidden) say("paused");
     else { say("live"); pollNow(); }
   });
+
+  function keepPlace() {
+    const heading = document.querySelector("main h1");
+    if (!hadPlace || document.activeElement !== document.body || !heading) return;
+    heading.tabIndex = -1;
+    heading.focus({ preventScroll: true });
+  }
 
   function toast(words) {
     const note = document.createElement("div");
