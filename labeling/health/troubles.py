@@ -3,6 +3,7 @@
 Only what a person can change is here; what time or a retry settles is not.
 """
 
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,7 +12,7 @@ from typing import Any
 from django.db.models import Q
 from django_q.models import Schedule
 
-from labeling import nights, store
+from labeling import clock, nights, store
 from labeling.configuration import Configuration
 from labeling.foundations import SCHEDULES
 from labeling.health.heartbeat import QUEUES, cluster
@@ -108,6 +109,18 @@ def _silent_workers(house: Facts) -> Iterator[Trouble]:
             when = f"{datetime.fromisoformat(at):%d %b %H:%M} UTC" if at else "never"
             words = f"No worker of the queue {queue} has beaten for three minutes; last beat: {when}."
             yield Trouble("silent_workers", words, f"queue:{queue}")
+
+
+def _wrong_clock(house: Facts) -> Iterator[Trouble]:
+    ahead = clock.is_off()
+    if ahead:
+        seconds = round(abs(ahead.total_seconds()))
+        words = f"{seconds:,} s {'ahead of' if ahead > timedelta(0) else 'behind'}"
+        yield Trouble(
+            "clock",
+            f"The clock of {socket.gethostname()} is {words} that of the database: this machine sends nothing and "
+            "settles nothing until they agree.",
+        )
 
 
 def _stopped_schedules(house: Facts) -> Iterator[Trouble]:
@@ -264,6 +277,7 @@ def _strangers(house: Facts) -> Iterator[Trouble]:
 _LOOKS: tuple[Callable[[Facts], Iterator[Trouble]], ...] = (
     _silent_workers,
     _stopped_schedules,
+    _wrong_clock,
     _unbalanced_book,
     _low_disk,
     _closed_gates,

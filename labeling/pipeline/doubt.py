@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Q
 
-from labeling import activity, asked_to_wait, batch_api, faults
+from labeling import activity, asked_to_wait, batch_api, clock, faults
 from labeling.batch_api import ApiError, MessageBatch
 from labeling.configuration import Configuration, installation
 from labeling.locks import only_one
@@ -38,7 +38,7 @@ _IN_THE_AIR = (BatchState.SUBMITTING, BatchState.UNKNOWN)
 def settle_doubt(settings: Configuration, now: datetime) -> int:
     """Look once at what the API lists and settle what can be settled; returns how many batches were."""
     watched = list(Batch.objects.filter(_in_doubt(now)).select_related("account", "version__task"))
-    if not watched or asked_to_wait.until(Lane.BATCH):
+    if not watched or asked_to_wait.until(Lane.BATCH) or clock.is_off():
         return 0
     with only_one("doubt") as held:
         if not held:

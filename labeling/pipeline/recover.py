@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
-from labeling import faults
+from labeling import clock, faults
 from labeling.models import Batch, Request
 from labeling.states import BatchState, FailureReason, Lane, Outcome
 from labeling.transitions import batches, imports, requests, uploads
@@ -17,8 +17,9 @@ SENDER_STOPS_WITHIN = timedelta(seconds=30)
 
 
 def recover(now: datetime) -> None:
-    freeze_abandoned_submissions(now)
-    end_abandoned_urgent_calls(now)
+    if not clock.is_off():
+        freeze_abandoned_submissions(now)
+        end_abandoned_urgent_calls(now)
     faults.reach("recover: calls ended")
     imports.follow_settled_leaders()
     uploads.finish()

@@ -15,7 +15,7 @@ from django.db import close_old_connections, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from labeling import asked_to_wait, batch_api, counts, exact, faults, store
+from labeling import asked_to_wait, batch_api, clock, counts, exact, faults, store
 from labeling.batch_api import ApiError, Fault
 from labeling.configuration import Configuration, installation
 from labeling.locks import only_one
@@ -63,7 +63,7 @@ def _write_and_send(batch: Batch, settings: Configuration) -> bool:
 
 def _may_go(batch: Batch) -> bool:
     """Looked at before the body is written; the claim decides."""
-    if asked_to_wait.until(Lane.BATCH):
+    if asked_to_wait.until(Lane.BATCH) or clock.is_off():
         return False
     closed = Gate.objects.filter(Q(task=None) | Q(task=batch.version.task_id), closed_at__isnull=False)
     return (

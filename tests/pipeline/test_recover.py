@@ -1,16 +1,32 @@
 """What stood still goes on, and looking twice changes nothing."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from unittest.mock import Mock
 
 import pytest
 from django.utils import timezone
 
+from labeling import clock
+from labeling.health.troubles import troubles
 from labeling.models import Batch, BatchEvent, Document, Upload
-from labeling.pipeline import intake, recover
+from labeling.pipeline import doubt, intake, recover, urgent
+from labeling.pipeline.accounts import account_in_use
 from labeling.states import BatchState, DocumentState, FailureReason, UploadState, Way
 from labeling.transitions import again, uploads
 from tests.fake_api import FakeApi, succeeded
-from tests.pipeline.story import a_version, at_once, brought_in, built, confirmed, played, sent, setting, states, texts
+from tests.pipeline.story import (
+    a_version,
+    anew,
+    at_once,
+    brought_in,
+    built,
+    confirmed,
+    played,
+    sent,
+    setting,
+    states,
+    texts,
+)
 
 pytestmark = pytest.mark.usefixtures("house")
 
@@ -31,6 +47,31 @@ def test_an_abandoned_submission_is_frozen_once_however_many_look() -> None:
     assert sum(found) == 1
     assert BatchEvent.objects.filter(batch=batch, new=BatchState.UNKNOWN).count() == 1
     assert states() == {DocumentState.BATCHED: 3}
+
+
+@pytest.mark.parametrize("ahead", [timedelta(hours=1), timedelta(hours=-1)])
+def test_a_machine_whose_clock_is_wrong_sends_nothing_and_declares_nobody_dead(
+    fake: FakeApi, monkeypatch: pytest.MonkeyPatch, ahead: timedelta
+) -> None:
+    """An hour ahead it would take a sender for dead that is still sending, and send everything a second time."""
+    batch = abandoned()
+    brought_in(a_version("urgent ones"), texts(2), way=Way.URGENT)
+    monkeypatch.setattr(clock, "datetime", Mock(now=lambda zone: datetime.now(zone) + ahead))
+    recover.recover(timezone.now())
+    assert anew(batch).state == BatchState.SUBMITTING
+    long_ago = timezone.now() - timedelta(days=1)
+    Batch.objects.update(state=BatchState.UNKNOWN, doubt_since=long_ago, account=account_in_use())
+    assert doubt.settle_doubt(setting(), timezone.now()) == 0
+    brought_in(a_version("others"), texts(2))
+    sent()
+    assert urgent.drain(setting()) == 0
+    assert [name for name, _ in fake.calls if name in ("create_batch", "send_message", "list_batches")] == []
+    named = [each.sentence for each in troubles(setting(), timezone.now()) if each.kind == "clock"]
+    assert ("3,600 s ahead of" if ahead > timedelta(0) else "3,600 s behind") in named[0]
+    monkeypatch.undo()
+    fake.install(monkeypatch)
+    assert doubt.settle_doubt(setting(), timezone.now()) == 1
+    assert urgent.drain(setting()) == 2
 
 
 def test_recovering_twice_changes_nothing(fake: FakeApi) -> None:
