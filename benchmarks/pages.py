@@ -120,8 +120,10 @@ def _paths(client: Any) -> list[str]:
     """Every address that answers a plain GET with a page; commands are left out, and downloads, which stream."""
     found = []
     for path in [*_reversed(), *_searches()]:
+        if "." in path.rpartition("/")[2]:
+            continue
         response = client.get(path)
-        if response.status_code == 200 and not response.streaming and "html" in response["Content-Type"]:
+        if response.status_code == 200 and not response.streaming:
             found.append(path)
         elif response.status_code not in (200, 405):
             raise SystemExit(f"{path} answers {response.status_code}: the house lacks what it names.")
