@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
@@ -208,7 +208,8 @@ def greet(environment: Environment) -> None:
 
 
 def say(sentence: str) -> None:
-    print(sentence, flush=True)
+    with suppress(BrokenPipeError):  # whoever read this is gone; the installation is not
+        print(sentence, flush=True)
 
 
 def until(condition: Callable[[], bool], *, seconds: float) -> bool:

@@ -7,12 +7,15 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from django.urls import resolve
 
 from batchsite import environment
+from docs import screenshots
 from labeling import ledger
 from labeling.configuration import Configuration, variable
 from labeling.messages import rules
 from labeling.states import BatchState, DocumentState, FailureReason, Outcome, UploadState
+from tests.web.addresses import TABLE
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = sorted(
@@ -22,6 +25,13 @@ DOCUMENTS = sorted(
 )
 IN_WORDS = {"made at the first start", "embedded PostgreSQL", "the API's", "`var/` in the checkout", "none", "off"}
 """Defaults of the start-time environment that are no value but a sentence; each is checked below."""
+
+NO_PAGES = ("_csv", "_labels", "_original", "_refused", "_requests", "_results", "health", "service_worker")
+"""How the names of addresses end that answer with a file, or to a program."""
+
+PLACES = {"{yesterday}": "2026-11-19", "{selection}": "Ab12Cd34Ef56"} | dict.fromkeys(
+    ("{in_flight}", "{ended}", "{open}"), "1"
+)
 
 
 @cache
@@ -225,6 +235,25 @@ def test_every_picture_has_words_beside_it():
     pictures = [picture for path in DOCUMENTS for picture in re.findall(r"!\[([^\]]*)\]\(", path.read_text("utf-8"))]
     assert pictures
     assert all(len(words) > 20 for words in pictures)
+
+
+def test_every_page_has_its_picture_and_every_picture_its_place():
+    """The pages are those of the table of addresses; downloads, live parts, and answers for programs are none."""
+    looked_at = {
+        resolve(re.sub(r"{\w+}", lambda part: PLACES[part[0]], path).partition("?")[0]).url_name
+        for paths in (screenshots.NOBODY, screenshots.BEFORE_ANYTHING, screenshots.WORKED_IN, screenshots.SEEDED)
+        for path in paths.values()
+        if path != screenshots.WORKED_IN["not-found"]
+    }
+    pages = {a.name for a in TABLE if "GET" in a.methods and not a.is_live and not a.name.endswith(NO_PAGES)}
+    assert pages - looked_at == set()
+    shown = re.findall(r"\(screenshots/(\S+)\)", text_of("docs/screens.md"))
+    assert sorted(shown) == sorted(f"{name}-{look}.webp" for name in screenshots.NAMES for look in ("light", "dark"))
+    assert sorted(shown) == sorted(file.name for file in screenshots.PICTURES.iterdir())
+
+
+def test_all_pictures_together_are_small():
+    assert sum(file.stat().st_size for file in screenshots.PICTURES.iterdir()) < 6_000_000
 
 
 @pytest.mark.parametrize(

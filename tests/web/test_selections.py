@@ -5,6 +5,7 @@ import re
 import pytest
 from django.test import Client
 
+from labeling.configuration import installation
 from labeling.models import Document, Selection
 from labeling.states import DocumentState
 from tests.factories import make_document, make_request, make_result, make_task, make_upload, make_version
@@ -78,6 +79,13 @@ def test_a_selection_is_exported_alone(viewer: Client, three: list[Document]) ->
     address = chosen(viewer, document=[three[0].pk, three[2].pk])
     lines = b"".join(viewer.get(f"{address}labels.csv")).decode().splitlines()
     assert [line.partition(",")[0] for line in lines] == ["external_id", "E-0", "E-2"]
+
+
+def test_an_id_of_thousands_of_digits_is_nobodys(viewer: Client, three: list[Document]) -> None:
+    digits = "9" * 5000
+    ids = f"D-{digits}\n{installation()}-ab12cd34-{digits}-deadbeef"
+    response = viewer.post("/documents/paste", {"ids": ids}, follow=True)
+    assert "No document has one of these ids" in words(response.content)
 
 
 def test_a_pasted_list_is_a_filter_with_its_key_in_the_address(viewer: Client, three: list[Document]) -> None:
