@@ -26,7 +26,7 @@ DOCUMENTS = sorted(
 IN_WORDS = {"made at the first start", "embedded PostgreSQL", "the API's", "`var/` in the checkout", "none", "off"}
 """Defaults of the start-time environment that are no value but a sentence; each is checked below."""
 
-NO_PAGES = ("_csv", "_labels", "_original", "_refused", "_requests", "_results", "health", "service_worker")
+NO_PAGES = ("_csv", "_answers", "_labels", "_original", "_refused", "_requests", "_results", "health", "service_worker")
 """How the names of addresses end that answer with a file, or to a program."""
 
 PLACES = {"{yesterday}": "2026-11-19", "{selection}": "Ab12Cd34Ef56"} | dict.fromkeys(

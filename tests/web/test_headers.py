@@ -54,7 +54,7 @@ def test_every_answer_has_them_and_what_is_private_stays_in_no_cache(admin: Clie
 
 
 def test_what_is_downloaded_is_never_shown_as_a_page(admin: Client) -> None:
-    ends = ("_csv", "_labels", "_original", "_refused", "_requests", "_results")
+    ends = ("_csv", "_answers", "_labels", "_original", "_refused", "_requests", "_results")
     files = [address.url for address in TABLE if address.name.endswith(ends)]
     assert len(files) >= 10
     for path in files:
