@@ -1,4 +1,5 @@
 from argparse import ArgumentParser
+from decimal import Decimal
 from typing import Any
 
 from django.utils import timezone
@@ -29,8 +30,8 @@ class Command(Door):
                 "documents": leaving.documents,
                 "at_once": leaving.documents - leaving.tonight,
                 "tonight": leaving.tonight,
-                "about_usd": price.likely,
-                "at_most_usd": price.high,
+                "about_usd": _rounded(price.likely),
+                "at_most_usd": _rounded(price.high),
             },
         }
 
@@ -41,3 +42,8 @@ class Command(Door):
             self.say(str(refusal))
             self.exit_code = 1
             return []
+
+
+def _rounded(estimate: Decimal | None) -> Decimal | None:
+    """Nobody knows more of an estimate than this."""
+    return None if estimate is None else round(estimate, 6)
