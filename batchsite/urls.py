@@ -17,4 +17,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
 ]
 
 if find_spec("labeling.urls"):
+    handler403, handler404 = "labeling.views.house.refused", "labeling.views.house.not_found"
     urlpatterns.append(path("", include("labeling.urls")))

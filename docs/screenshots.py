@@ -67,7 +67,7 @@ SEEDED = {
     "need": "/needs/decision--support-ticket-intent--cut_off/",
     "uploads": "/uploads/",
     "upload-in-flight": "/uploads/{in_flight}/",
-    "documents": "/documents/?q=invoice",
+    "documents": "/documents/?q=refund",
     "selection": "/documents/selections/{selection}/",
     "batches": "/batches/",
     "batch": "/batches/{ended}/",
@@ -238,7 +238,8 @@ from labeling.models import Batch, Document, Night, Upload
 from labeling.pipeline import bulk
 from tests.factories import make_workers_well
 make_workers_well()
-chosen = bulk.choose(list(Document.objects.order_by("-pk").values_list("pk", flat=True)[:200]), by="admin")
+labeled = Document.objects.filter(state="labeled").order_by("-pk")
+chosen = bulk.choose(list(labeled.values_list("pk", flat=True)[:200]), by="admin")
 in_flight = Batch.objects.filter(state="in_progress").first()
 ended = Batch.objects.filter(state="ingested").order_by("-pk")[3]
 newest = Upload.objects.order_by("-pk")

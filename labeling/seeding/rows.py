@@ -171,6 +171,7 @@ def _lay_out(parts: list[_Part], now: datetime) -> None:
                 for batch in made
                 for old, new, by in (("building", "submitting", "submit"), ("submitting", batch.state, "submit"))
             )
+            BatchEvent.objects.filter(batch__in=made).update(at=_left(part))
             cursor.execute(
                 "INSERT INTO part VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
                 (

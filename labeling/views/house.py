@@ -9,12 +9,13 @@ from django.shortcuts import render
 from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.views import defaults
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from labeling.health import heartbeat, status
 
-from .reader import THEME_COOKIE, THEMES
+from .reader import THEME_COOKIE, THEMES, shown_zone
 
 A_YEAR = 365 * 24 * 3600
 
@@ -30,6 +31,18 @@ def theme(request: HttpRequest) -> HttpResponseBase:
     else:
         response.delete_cookie(THEME_COOKIE)
     return response
+
+
+def refused(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """403, with times in the reader's zone as on every other page."""
+    with timezone.override(shown_zone(request)):
+        return defaults.permission_denied(request, exception)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """404, the same."""
+    with timezone.override(shown_zone(request)):
+        return defaults.page_not_found(request, exception)
 
 
 @login_not_required

@@ -73,3 +73,11 @@ def test_an_error_page_names_who_is_signed_in_and_leads_on(viewer: Client) -> No
     html = viewer.get("/nothing-like-this").content.decode()
     assert User.objects.get().username in html
     assert 'href="/documents/"' in html
+
+
+@pytest.mark.parametrize(("path", "status"), [("/nothing-like-this", 404), ("/accounts/", 403)])
+def test_an_error_page_is_in_the_zone_of_its_reader(viewer: Client, path: str, status: int) -> None:
+    viewer.cookies["nightshift_zone"] = "Asia/Tokyo"
+    response = viewer.get(path)
+    assert response.status_code == status
+    assert "Times in Asia/Tokyo" in words(response.content)
