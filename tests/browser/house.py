@@ -32,8 +32,10 @@ class House:
 
     @contextmanager
     def window(self, user: User | None = None, **options: Any) -> Iterator[Page]:
-        """A page of a browser in which somebody is signed in; whatever it complains of is `said` in the end."""
-        context = self._chromium.new_context(**{"viewport": WIDE, "base_url": self.url, **options})
+        """A page of a browser in which somebody is signed in; it stands still, so nothing waits for a motion."""
+        context = self._chromium.new_context(
+            **{"viewport": WIDE, "base_url": self.url, "reduced_motion": "reduce", **options}
+        )
         context.add_init_script(LISTENER)
         if user:
             context.add_cookies([self._cookie(user)])

@@ -36,7 +36,7 @@ ELSEWHERE = {"login", "restored", "account_add", "account_password"}
 """Pages that a test of their own opens."""
 
 NO_PAGE = re.compile(r"live/|healthz|.*\.(csv|jsonl|js)$|.*labels\.|.*/original$")
-A_VALUE = {"int": 1, "slug": "letters", "str": "x", "date": date(2026, 11, 19), "reason": FailureReason.POISON}
+A_VALUE = {"int": 1, "slug": "letters", "text": "x", "date": date(2026, 11, 19), "reason": FailureReason.POISON}
 
 
 @pytest.fixture(scope="module")
