@@ -13,7 +13,7 @@ from django.http import HttpRequest
 STORY = (
     ("What is to be done", ("LabelingTask", "LabelingTaskVersion", "Canary", "ListedModel", "TokenCount")),
     ("What came in", ("Upload", "RefusedRow", "Document", "DocumentText", "DocumentWords")),
-    ("What was sent", ("Night", "Batch", "BatchEvent", "Candidate", "Request", "Account")),
+    ("What was sent", ("Night", "Batch", "BatchShare", "BatchEvent", "Candidate", "Request", "Account")),
     ("What came back", ("Result", "ResultLine", "StrayLine", "FoundBatch")),
     ("Money", ("ModelPrice", "SpendTally", "AnswerTally", "LimitRelease", "UploadEstimate")),
     ("What people chose", ("Trial", "TrialDocument", "SendOrder", "Selection", "SelectedDocument", "BulkAct")),
