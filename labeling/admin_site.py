@@ -25,6 +25,7 @@ STORY = (
             "Erasure",
             "Setting",
             "Heartbeat",
+            "UnfinishedWork",
             "LedgerCheck",
             "Taken",
             "Tryout",

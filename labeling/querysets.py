@@ -17,13 +17,14 @@ from labeling.states import (
     UploadKind,
     UploadState,
     Way,
+    Work,
 )
 
 if TYPE_CHECKING:
-    from labeling.models import Batch, Document, FoundBatch, Notice, SendOrder, Upload  # noqa: F401  named in quotes
+    from labeling.models import Batch, Document, FoundBatch, Notice, SendOrder, UnfinishedWork, Upload  # noqa: F401  named in quotes
 
 MOST_UNFINISHED_TRIES = 5
-"""Work on a batch that ended its worker this often stands still until a person looks."""
+"""Work that ended its worker this often stands still until a person looks."""
 
 
 MAY_LEAVE = """
@@ -119,6 +120,16 @@ class BatchQuerySet(models.QuerySet["Batch"]):
     def requests_in_queue(self) -> int:
         """Requests that count against the account's queue limit."""
         return int(self.open().exclude(state=BatchState.ENDED).aggregate(n=Sum("request_total"))["n"] or 0)
+
+
+class UnfinishedWorkQuerySet(models.QuerySet["UnfinishedWork"]):
+    def set_aside(self) -> "UnfinishedWorkQuerySet":
+        """It ended so many workers that a person must look."""
+        return self.filter(tries__gte=MOST_UNFINISHED_TRIES)
+
+    def rows_set_aside(self, work: Work) -> "models.QuerySet[UnfinishedWork, int]":
+        """The numbers of the rows on which nobody does this work any more."""
+        return self.set_aside().filter(work=work).values_list("row_id", flat=True)
 
 
 class NoticeQuerySet(models.QuerySet["Notice"]):

@@ -195,6 +195,17 @@ class Proof(Word):
     NOTHING_KEPT = "nothing_kept", "When it was sent no hash of its requests was kept."
 
 
+class Work(Word):
+    """Long work on one row beside imports and batches, which count their tries themselves; `{}` is its number."""
+
+    SELECTION = "selection", "Noting the documents of selection {}"
+    BULK_ACT = "bulk_act", "Bulk act {}"
+    WORDS = "words", "Making the words of U-{} searchable"
+    MOVE = "move", "Moving the documents of the task version with the id {}"
+    ERASURE = "erasure", "Erasure {}"
+    RESTORATION = "restoration", "Looking up what left before restoration {}"
+
+
 class Found(Word):
     """What a Message Batch is that the API lists since a backup that was restored."""
 

@@ -31,10 +31,12 @@ from labeling.models import (
     Restoration,
     Selection,
     SignInTries,
+    UnfinishedWork,
     Upload,
 )
-from labeling.states import BatchState, Proof, UploadState, Way
+from labeling.states import BatchState, Proof, UploadState, Way, Work
 from labeling.transitions import needs, tallies, token_counts, uploads
+from labeling.transitions.unfinished import counted
 from labeling.waking import TICKS, wake
 
 BULK, URGENT = "bulk", "urgent"
@@ -77,12 +79,12 @@ def hand_out() -> int:
         *_leased(Batch.objects.past_back_off(now).filter(state=BatchState.BUILDING), "submit_batch"),
         *_leased(Batch.objects.past_back_off(now).filter(state=BatchState.ENDED), "ingest_batch"),
         *_leased(Batch.objects.filter(proof=Proof.DUE), "prove_batch"),
-        *_leased(Selection.objects.filter(frozen_at=None), "freeze_selection"),
-        *_leased(BulkAct.objects.filter(finished_at=None), "carry_out"),
+        *_leased(_to_do(Selection.objects.filter(frozen_at=None), Work.SELECTION), "freeze_selection"),
+        *_leased(_to_do(BulkAct.objects.filter(finished_at=None), Work.BULK_ACT), "carry_out"),
         *_leased(_next_to_be_read(), "make_searchable"),
     )
     faults.reach("hand out: leased")
-    if LabelingTaskVersion.objects.filter(moves_to__isnull=False).exists():
+    if _to_do(LabelingTaskVersion.objects.filter(moves_to__isnull=False), Work.MOVE).exists():
         async_task("labeling.tasks.move_documents", cluster=BULK)
     for name, pk in work:
         async_task(f"labeling.tasks.{name}", pk, cluster=BULK)
@@ -93,8 +95,13 @@ def hand_out() -> int:
 
 def _next_to_be_read() -> QuerySet[Upload]:
     """One upload at a time: its words may take minutes, which others that wait for a worker should not notice."""
-    waits = Upload.objects.filter(searchable_at=None, ready_at__isnull=False)
+    waits = _to_do(Upload.objects.filter(searchable_at=None, ready_at__isnull=False), Work.WORDS)
     return Upload.objects.filter(pk__in=list(waits.order_by("pk").values_list("pk", flat=True)[:1]))
+
+
+def _to_do(rows: QuerySet[Any], work: Work) -> QuerySet[Any]:
+    """Without those that ended so many workers that they were set aside."""
+    return rows.exclude(pk__in=UnfinishedWork.objects.rows_set_aside(work))
 
 
 def _leased(rows: QuerySet[Any], name: str) -> list[tuple[str, int]]:
@@ -221,8 +228,8 @@ def make_searchable(upload_id: int) -> str:
     from labeling.transitions import words
 
     upload = Upload.objects.get(pk=upload_id)
-    with _at_work(upload, f"words of U-{upload_id}"):
-        done = words.make_searchable(upload, seconds=PATIENCE)
+    with _at_work(upload, f"words of U-{upload_id}"), counted(Work.WORDS, upload_id) as may_try:
+        done = may_try and words.make_searchable(upload, seconds=PATIENCE)
     wake()
     return f"words of U-{upload_id}: {'done' if done else 'to be continued'}"
 
@@ -239,9 +246,9 @@ def recover() -> str:
     from labeling.pipeline import recover as recovery
 
     recovery.recover(timezone.now())
-    if Erasure.objects.filter(done_at=None).exists():
+    if _to_do(Erasure.objects.filter(done_at=None), Work.ERASURE).exists():
         async_task("labeling.tasks.erase", cluster=BULK)
-    if Restoration.objects.filter(settled_at=None).exists():
+    if _to_do(Restoration.objects.filter(settled_at=None), Work.RESTORATION).exists():
         async_task("labeling.tasks.look_up_what_left", cluster=BULK)
     return f"{doubt.settle_doubt(configuration.load(), timezone.now())} doubtful batches settled"
 

@@ -21,10 +21,12 @@ from labeling.models import (
     Setting,
     Taken,
     Tryout,
+    UnfinishedWork,
     Upload,
 )
 from labeling.pipeline import pausing
 
+from . import settling
 from .base import LookAdmin, confirmed, link
 
 
@@ -155,6 +157,16 @@ class TakenAdmin(LookAdmin):
 class TryoutAdmin(LookAdmin):
     list_display = ("task", "reason", "version", "started_at", "started_by")
     list_select_related = ("task", "version__task")
+
+
+@admin.register(UnfinishedWork)
+class UnfinishedWorkAdmin(LookAdmin):
+    list_display = ("__str__", "tries", "last_at")
+    actions = ("try_again",)
+
+    @admin.action(description="Set aside: try again", permissions=["operate"])
+    def try_again(self, request: HttpRequest, queryset: QuerySet[UnfinishedWork]) -> None:
+        settling.try_again(self, request, queryset)
 
 
 @admin.register(LedgerCheck)

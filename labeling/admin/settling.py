@@ -5,7 +5,7 @@ from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from labeling.models import Batch, BatchEvent, Upload
+from labeling.models import Batch, BatchEvent, UnfinishedWork, Upload
 from labeling.pipeline import settle
 from labeling.states import BatchState
 
@@ -79,7 +79,9 @@ def declare_absent(page: LookAdmin, request: HttpRequest, chosen: QuerySet[Batch
     )
 
 
-def try_again(page: LookAdmin, request: HttpRequest, chosen: QuerySet[Batch] | QuerySet[Upload]) -> None:
+def try_again(
+    page: LookAdmin, request: HttpRequest, chosen: QuerySet[Batch] | QuerySet[Upload] | QuerySet[UnfinishedWork]
+) -> None:
     """What was set aside gets its tries back; rows that were not are named."""
     for row in chosen:
         if settle.try_again(row, by=request.user):

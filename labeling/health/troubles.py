@@ -16,7 +16,18 @@ from labeling import clock, nights, store
 from labeling.configuration import Configuration
 from labeling.foundations import SCHEDULES
 from labeling.health.heartbeat import QUEUES, cluster
-from labeling.models import Account, Batch, Candidate, Document, Gate, LedgerCheck, Night, StrayLine, Upload
+from labeling.models import (
+    Account,
+    Batch,
+    Candidate,
+    Document,
+    Gate,
+    LedgerCheck,
+    Night,
+    StrayLine,
+    UnfinishedWork,
+    Upload,
+)
 from labeling.money import limits
 from labeling.money.limits import Standing
 from labeling.states import BatchState, UploadState, Verdict
@@ -254,6 +265,8 @@ def _set_aside(house: Facts) -> Iterator[Trouble]:
     for batch in Batch.objects.set_aside():
         since = batch.ended_at or batch.built_at
         yield Trouble("set_aside", f"{batch} stands still.", str(batch), since, batch.note)
+    for work in UnfinishedWork.objects.set_aside().order_by("pk"):
+        yield Trouble("set_aside", work.stands_still, work.subject, work.last_at)
 
 
 def _imports(house: Facts) -> Iterator[Trouble]:

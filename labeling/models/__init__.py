@@ -8,7 +8,7 @@ from .estimates import UploadEstimate
 from .leaving import SendOrder, Trial, TrialDocument
 from .listed import ListedModel, TokenCount
 from .money import LimitRelease, ModelPrice
-from .operations import Activity, Gate, Heartbeat, LedgerCheck, Setting, Taken
+from .operations import Activity, Gate, Heartbeat, LedgerCheck, Setting, Taken, UnfinishedWork
 from .outgoing import Alarm, Notice
 from .people import OneTimePassword, SignInTries
 from .restorations import FoundBatch, Restoration
@@ -64,6 +64,7 @@ __all__ = [
     "Trial",
     "TrialDocument",
     "Tryout",
+    "UnfinishedWork",
     "Upload",
     "UploadEstimate",
 ]

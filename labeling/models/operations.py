@@ -3,6 +3,9 @@
 from django.conf import settings
 from django.db import models
 
+from labeling.querysets import UnfinishedWorkQuerySet
+from labeling.states import Work
+
 
 class Setting(models.Model):
     """A value that operators changed in the product; labeling/configuration.py gives it its meaning."""
@@ -101,6 +104,35 @@ class Taken(models.Model):
 
     def __str__(self) -> str:
         return f"{self.key}: {self.by}"
+
+
+class UnfinishedWork(models.Model):
+    """Work on a row that began and did not come back yet: it is under way, or it ended its worker.
+
+    The row is made before the work and deleted when the work comes back, so what stays counts dead workers.
+    """
+
+    work = models.CharField(max_length=12, choices=Work.choices())
+    row_id = models.BigIntegerField(help_text="Number of the row that is worked on")
+    tries = models.PositiveSmallIntegerField(help_text="Workers that began with it and did not come back")
+    last_at = models.DateTimeField(help_text="When the last of them began")
+
+    objects = UnfinishedWorkQuerySet.as_manager()
+
+    class Meta:
+        verbose_name_plural = "unfinished work"
+        constraints = (models.UniqueConstraint(fields=("work", "row_id"), name="unfinished_work_once"),)
+
+    def __str__(self) -> str:
+        return Work(self.work).sentence.format(self.row_id)
+
+    @property
+    def subject(self) -> str:
+        return f"{self.work}:{self.row_id}"
+
+    @property
+    def stands_still(self) -> str:
+        return f"{self} ended its worker {self.tries} times and was set aside."
 
 
 class LedgerCheck(models.Model):

@@ -20,9 +20,10 @@ from labeling.locks import only_one
 from labeling.messages import custom_ids
 from labeling.models import BulkAct, Document, DocumentText, Erasure, LabelingTaskVersion, SelectedDocument, Selection
 from labeling.querysets import DocumentQuerySet
-from labeling.states import BulkKind, Way
+from labeling.states import BulkKind, Way, Work
 from labeling.transitions import failures, withdrawing
 from labeling.transitions.again import label_again, queue_again
+from labeling.transitions.unfinished import counted
 from labeling.transitions.ways import change_way
 
 AT_ONCE = 500
@@ -85,19 +86,16 @@ def paste(text: str, *, by: str) -> Selection:
 
 
 def freeze(selection: Selection) -> bool:
-    """Note the documents of a selection that is not frozen yet; False where another worker does it."""
+    """Note the documents of a selection that is not frozen yet; False where another worker does it, or nobody may."""
     with only_one(f"selection {selection.pk}") as held:
         if not held:
             return False
         selection.refresh_from_db()
-        if selection.frozen_at is not None:
-            return True
-        chosen = matching(Filters(**_as_filters(selection.filters))).filter(pk__lt=selection.below).order_by()
-        sql, parameters = chosen.values_list("pk").query.sql_with_params()
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(_FREEZE.format(documents=sql), [selection.pk, *parameters])
-            _frozen(selection, cursor.rowcount)
-    return True
+        if selection.frozen_at is None:
+            with counted(Work.SELECTION, selection.pk) as may_try:
+                if may_try:
+                    _freeze(selection)
+    return selection.frozen_at is not None
 
 
 def begin(
@@ -159,8 +157,9 @@ def go_on(act: BulkAct, *, seconds: float = float("inf")) -> bool:
         if not held:
             return False
         act.refresh_from_db()
-        while act.finished_at is None and time.monotonic() < end:
-            _next_piece(act)
+        with counted(Work.BULK_ACT, act.pk) as may_try:
+            while may_try and act.finished_at is None and time.monotonic() < end:
+                _next_piece(act)
     return act.finished_at is not None
 
 
@@ -170,6 +169,14 @@ def forget_old() -> int:
     old = Selection.objects.filter(created_at__lt=timezone.now() - KEPT).exclude(pk__in=being_erased)
     gone, _ = old.delete()
     return gone
+
+
+def _freeze(selection: Selection) -> None:
+    chosen = matching(Filters(**_as_filters(selection.filters))).filter(pk__lt=selection.below).order_by()
+    sql, parameters = chosen.values_list("pk").query.sql_with_params()
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_FREEZE.format(documents=sql), [selection.pk, *parameters])
+        _frozen(selection, cursor.rowcount)
 
 
 def _next_piece(act: BulkAct) -> None:

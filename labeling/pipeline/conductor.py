@@ -12,11 +12,11 @@ from django.utils import timezone
 
 from labeling import counts, store
 from labeling.configuration import Configuration
-from labeling.models import Batch, Document, FoundBatch, Gate, Request, Restoration, Trial, Upload
+from labeling.models import Batch, Document, FoundBatch, Gate, Request, Restoration, Trial, UnfinishedWork, Upload
 from labeling.money import limits
 from labeling.pipeline.accounts import account_in_use
 from labeling.querysets import BatchQuerySet, DocumentQuerySet
-from labeling.states import BatchState, DocumentState, HoldKind, Lane, Outcome, TrialDecision, UploadState, Way
+from labeling.states import BatchState, DocumentState, HoldKind, Lane, Outcome, TrialDecision, UploadState, Way, Work
 from labeling.transitions import tallies, uploads
 
 from . import (
@@ -133,6 +133,7 @@ def _ending(settings: Configuration) -> Report | None:
     """None while time alone moves something; else why there is nothing left to do."""
     closed = list(Gate.objects.filter(closed_at__isnull=False).select_related("task"))
     set_aside = Batch.objects.set_aside()
+    unlisted = UnfinishedWork.objects.rows_set_aside(Work.RESTORATION)
     reachable = Batch.objects.filter(account=account_in_use())
     is_low = store.free_bytes() < settings.min_free_bytes
     moving = (
@@ -143,8 +144,8 @@ def _ending(settings: Configuration) -> Report | None:
         Batch.objects.none() if is_low else Batch.objects.filter(state=BatchState.ENDED).exclude(pk__in=set_aside),
         reachable.filter(state__in=(BatchState.IN_PROGRESS, BatchState.CANCELING, BatchState.UNKNOWN)),
         Request.objects.filter(lane=Lane.URGENT, outcome=Outcome.OPEN),
-        Restoration.objects.filter(settled_at=None, listed_at=None),
-        FoundBatch.objects.open().filter(restoration__settled_at=None),
+        Restoration.objects.filter(settled_at=None, listed_at=None).exclude(pk__in=unlisted),
+        FoundBatch.objects.open().filter(restoration__settled_at=None).exclude(restoration__in=unlisted),
         _waiting(settings, closed),
         _building(closed).exclude(pk__in=set_aside),
     )
@@ -156,7 +157,8 @@ def _waiting(settings: Configuration, closed: list[Gate]) -> DocumentQuerySet:
     if any(gate.task_id is None for gate in closed):
         return Document.objects.none()
     held_tasks = [gate.task_id for gate in closed]
-    leaders = Document.objects.may_leave_in_time()
+    stands_still = UnfinishedWork.objects.rows_set_aside(Work.MOVE)
+    leaders = Document.objects.may_leave_in_time().exclude(version__in=stands_still)
     if Batch.objects.requests_in_queue() >= settings.queue_limit:
         leaders = leaders.filter(way=Way.URGENT)
     if limits.are_set(settings):
@@ -189,6 +191,9 @@ def _report(settings: Configuration, closed: list[Gate]) -> Report:
     for batch in Batch.objects.open().exclude(state=BatchState.BUILDING) | Batch.objects.set_aside():
         report.ending = Ending.NEEDS_A_PERSON
         report.sentences.append(f"{batch} is {batch.state}: {batch.note}")
+    for work in UnfinishedWork.objects.set_aside().order_by("pk"):
+        report.ending = Ending.NEEDS_A_PERSON
+        report.sentences.append(work.stands_still)
     for upload in Upload.objects.filter(state=UploadState.IMPORTING).exclude(error=""):
         report.ending = Ending.NEEDS_A_PERSON
         report.sentences.append(f"{upload} stands still: {upload.error}")

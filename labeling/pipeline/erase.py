@@ -20,9 +20,10 @@ from labeling.models import Document, Erasure, LabelingTask, SelectedDocument, S
 from labeling.pipeline.bulk import choose
 from labeling.querysets import DocumentQuerySet
 from labeling.retention import due
-from labeling.states import DocumentState, ErasureKind, UploadState
+from labeling.states import DocumentState, ErasureKind, UploadState, Work
 from labeling.transitions import erasing
 from labeling.transitions.locking import lock_erasing_alone
+from labeling.transitions.unfinished import counted
 
 PORTION = 2_000
 MOST_DOCUMENTS = 1_000
@@ -103,8 +104,9 @@ def carry_out(settings: Configuration, *, until: datetime) -> int:
     finished = 0
     with only_one("erase") as held:
         for erasure in Erasure.objects.filter(done_at=None).select_related("upload").order_by("pk") if held else ():
-            while timezone.now() < until and _portion(erasure, settings):
-                faults.reach("erase: portion done")
+            with counted(Work.ERASURE, erasure.pk) as may_try:
+                while may_try and timezone.now() < until and _portion(erasure, settings):
+                    faults.reach("erase: portion done")
             erasure.refresh_from_db()
             finished += erasure.done_at is not None
     return finished

@@ -11,7 +11,9 @@ from django.utils import timezone
 
 from labeling.locks import only_one
 from labeling.models import LabelingTaskVersion
+from labeling.states import Work
 from labeling.transitions import versions
+from labeling.transitions.unfinished import counted
 
 _TRIES = 3
 
@@ -27,13 +29,14 @@ def move_waiting(until: datetime | None = None) -> int:
 
 def _move(source: LabelingTaskVersion, until: datetime | None) -> int:
     moved, place = 0, versions.THE_BEGINNING
-    while until is None or timezone.now() < until:
-        step = _surely(source, place)
-        moved += step.documents
-        if step.last is None:
-            versions.finish_move(source)
-            break
-        place = step.last
+    with counted(Work.MOVE, source.pk) as may_try:
+        while may_try and (until is None or timezone.now() < until):
+            step = _surely(source, place)
+            moved += step.documents
+            if step.last is None:
+                versions.finish_move(source)
+                break
+            place = step.last
     return moved
 
 

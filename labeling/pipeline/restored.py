@@ -26,9 +26,10 @@ from labeling.messages.answers import storable
 from labeling.models import Account, Batch, FoundBatch, ModelPrice, Restoration, StrayLine
 from labeling.money.pricing import NOTHING, PriceTable
 from labeling.pipeline.accounts import SANDBOX, account_of_key
-from labeling.states import BatchState, Found, Lane, ProcessingStatus
+from labeling.states import BatchState, Found, Lane, ProcessingStatus, Work
 from labeling.transitions import restorations
 from labeling.transitions.restorations import Blocked, FoundLine, Seen, Unknown
+from labeling.transitions.unfinished import counted
 
 log = logging.getLogger(__name__)
 
@@ -52,14 +53,19 @@ def look_up(settings: Configuration, now: datetime) -> int:
     with only_one("restored") as held:
         if not held:
             return 0
-        try:
-            account = _account()
-            mirrors = _list(restoration)
-        except (ApiError, _AnotherWorkspace) as error:
-            Restoration.objects.filter(pk=restoration.pk).update(note=f"The API's list was not read: {error}")
-            return 0
-        faults.reach("restored: listed")
-        return _take_over_in_order(restoration, mirrors, account)
+        with counted(Work.RESTORATION, restoration.pk) as may_try:
+            return _look_up(restoration) if may_try else 0
+
+
+def _look_up(restoration: Restoration) -> int:
+    try:
+        account = _account()
+        mirrors = _list(restoration)
+    except (ApiError, _AnotherWorkspace) as error:
+        Restoration.objects.filter(pk=restoration.pk).update(note=f"The API's list was not read: {error}")
+        return 0
+    faults.reach("restored: listed")
+    return _take_over_in_order(restoration, mirrors, account)
 
 
 def _account() -> Account:

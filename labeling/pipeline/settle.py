@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from labeling import activity
 from labeling.messages.prompts import BYTES_PER_TOKEN
-from labeling.models import Batch, Upload
+from labeling.models import Batch, UnfinishedWork, Upload
 from labeling.money.pricing import Usage
 from labeling.money.terms import prices_of
 from labeling.states import BatchState, Lane, UploadState, Verdict
@@ -75,8 +75,13 @@ def declare_absent(batch: Batch, *, by: Any, why: str) -> int:
     return released
 
 
-def try_again(row: Batch | Upload, *, by: Any) -> bool:
-    """A batch or an import that was set aside gets its tries back; False if it was not set aside."""
+def try_again(row: Batch | Upload | UnfinishedWork, *, by: Any) -> bool:
+    """What was set aside gets its tries back: a batch, an import, other work; False if it was not set aside."""
+    if isinstance(row, UnfinishedWork):
+        changed, _ = UnfinishedWork.objects.set_aside().filter(pk=row.pk).delete()
+        if changed:
+            activity.record(by, f"{row} is tried again", row.subject)
+        return bool(changed)
     if isinstance(row, Batch):
         changed = Batch.objects.set_aside().filter(pk=row.pk).update(unfinished_tries=0, lease_until=None, note="")
     else:

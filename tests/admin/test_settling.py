@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
-from labeling.models import Activity, Batch, BatchEvent, Document, Request
+from labeling.models import Activity, Batch, BatchEvent, Document, Request, UnfinishedWork
 from labeling.pipeline import settle
-from labeling.states import BatchState, DocumentState, Outcome, UploadState
+from labeling.states import BatchState, DocumentState, Outcome, UploadState, Work
 from tests.admin.world import act, messages
 from tests.factories import make_batch, make_document, make_request, make_upload, make_version
 
@@ -214,6 +215,22 @@ def test_a_batch_that_was_not_set_aside_is_left_alone(operator: Client) -> None:
     batch.refresh_from_db()
     assert (batch.unfinished_tries, batch.note) == (1, "as it was")
     assert shown == [f"{batch} was not set aside; nothing was changed."]
+
+
+def test_work_that_was_set_aside_gets_its_tries_back_from_who_may_operate(operator: Client, viewer: Client) -> None:
+    work = UnfinishedWork.objects.create(work=Work.BULK_ACT, row_id=12, tries=5, last_at=timezone.now())
+    assert act(viewer, [work], "try_again").status_code == 403
+    assert UnfinishedWork.objects.exists()
+    assert messages(act(operator, [work], "try_again")) == ["Bulk act 12 is tried again."]
+    assert not UnfinishedWork.objects.exists()
+    line = Activity.objects.get()
+    assert (line.by, line.sentence, line.subject) == ("otto", "Bulk act 12 is tried again", "bulk_act:12")
+
+
+def test_work_that_is_under_way_is_left_alone(operator: Client) -> None:
+    work = UnfinishedWork.objects.create(work=Work.BULK_ACT, row_id=12, tries=4, last_at=timezone.now())
+    assert messages(act(operator, [work], "try_again")) == ["Bulk act 12 was not set aside; nothing was changed."]
+    assert UnfinishedWork.objects.get().tries == 4
 
 
 def test_an_import_that_stands_still_is_tried_again() -> None:

@@ -48,10 +48,11 @@ from labeling.models import (
     Trial,
     TrialDocument,
     Tryout,
+    UnfinishedWork,
     UploadEstimate,
 )
 from labeling.pipeline import bulk
-from labeling.states import BatchState, BulkKind, DocumentState, RefusalReason, Way
+from labeling.states import BatchState, BulkKind, DocumentState, RefusalReason, Way, Work
 from labeling.transitions.words import make_all_searchable
 from tests.factories import make_batch, make_document, make_request, make_result, make_upload
 
@@ -147,6 +148,7 @@ def make_rows() -> dict[type[Model], Any]:
         Gate.objects.create(task=task),
         Setting.objects.create(key=f"setting {number}", value=number),
         Heartbeat.objects.create(queue="bulk", host=f"host-{number}", beaten_at=timezone.now()),
+        UnfinishedWork.objects.create(work=Work.BULK_ACT, row_id=number, tries=1, last_at=timezone.now()),
         LedgerCheck.objects.create(
             holds=False, identities=[{"name": "one = two", "left": "1", "right": "2", "holds": False}]
         ),
