@@ -21,7 +21,7 @@ from labeling.messages import custom_ids
 from labeling.models import BulkAct, Document, DocumentText, Erasure, LabelingTaskVersion, SelectedDocument, Selection
 from labeling.querysets import DocumentQuerySet
 from labeling.states import BulkKind, Way, Work
-from labeling.transitions import failures, withdrawing
+from labeling.transitions import failures, selections, withdrawing
 from labeling.transitions.again import label_again, queue_again
 from labeling.transitions.unfinished import counted
 from labeling.transitions.ways import change_way
@@ -52,7 +52,7 @@ def choose(document_ids: Iterable[int], *, by: str) -> Selection:
     ids = set(Document.objects.filter(pk__in=set(document_ids)).values_list("pk", flat=True))
     if not ids:
         raise NothingChosen("Tick at least one document first.")
-    return _note(Selection(title="ticked on the page", created_by=by), ids)
+    return selections.note(Selection(title="ticked on the page", created_by=by), ids)
 
 
 def choose_matching(filters: Filters, *, below: int, by: str) -> Selection:
@@ -82,7 +82,7 @@ def paste(text: str, *, by: str) -> Selection:
     told = {word for word, pk in by_id.items() if pk in known} | {word for word, _ in external}
     if not found:
         raise NothingChosen("No document has one of these ids.")
-    return _note(Selection(title="a pasted list of ids", created_by=by, unknown=len(named - told)), found)
+    return selections.note(Selection(title="a pasted list of ids", created_by=by, unknown=len(named - told)), found)
 
 
 def freeze(selection: Selection) -> bool:
@@ -142,7 +142,7 @@ def decide(
         sql, parameters = documents.order_by().values_list("pk").query.sql_with_params()
         with connection.cursor() as cursor:
             cursor.execute(_FREEZE.format(documents=sql), [selection.pk, *parameters])
-            _frozen(selection, cursor.rowcount)
+            selections.freeze(selection, cursor.rowcount)
         act = BulkAct.objects.create(
             selection=selection, kind=kind, way=way or "", version=version, reason=reason[:200], user=user, by=by
         )
@@ -176,7 +176,7 @@ def _freeze(selection: Selection) -> None:
     sql, parameters = chosen.values_list("pk").query.sql_with_params()
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_FREEZE.format(documents=sql), [selection.pk, *parameters])
-        _frozen(selection, cursor.rowcount)
+        selections.freeze(selection, cursor.rowcount)
 
 
 def _next_piece(act: BulkAct) -> None:
@@ -231,19 +231,6 @@ _DOES = {
     BulkKind.STOP: "Stops {} from going again",
     BulkKind.WAY: "Changes when {} leave",
 }
-
-
-def _note(selection: Selection, ids: set[int]) -> Selection:
-    with transaction.atomic():
-        selection.save()
-        SelectedDocument.objects.bulk_create(SelectedDocument(selection=selection, document_id=pk) for pk in ids)
-        _frozen(selection, len(ids))
-    return selection
-
-
-def _frozen(selection: Selection, documents: int) -> None:
-    selection.documents, selection.frozen_at = documents, timezone.now()
-    selection.save(update_fields=("documents", "frozen_at"))
 
 
 def _own_id(word: str) -> int | None:

@@ -17,11 +17,10 @@ from labeling import activity, faults, store
 from labeling.configuration import Configuration
 from labeling.locks import only_one
 from labeling.models import Document, Erasure, LabelingTask, SelectedDocument, Selection, Upload
-from labeling.pipeline.bulk import choose
 from labeling.querysets import DocumentQuerySet
 from labeling.retention import due
 from labeling.states import DocumentState, ErasureKind, UploadState, Work
-from labeling.transitions import erasing
+from labeling.transitions import erasing, selections
 from labeling.transitions.locking import lock_erasing_alone
 from labeling.transitions.unfinished import counted
 
@@ -64,7 +63,11 @@ def erase_documents(
     if len(ids) > MOST_DOCUMENTS:
         raise NotErased(f"More than {MOST_DOCUMENTS:,} documents are too many for one act: erase a selection of them.")
     return erase_selection(
-        choose(ids, by=activity.name_of(by)), settings, by=by, reason=reason, with_copies=with_copies
+        selections.note(Selection(title="named one by one", created_by=activity.name_of(by)), ids),
+        settings,
+        by=by,
+        reason=reason,
+        with_copies=with_copies,
     )
 
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from labeling.forms.decisions import HoldForm
 from labeling.messages import prompts
-from labeling.models import LabelingTask, LabelingTaskVersion
+from labeling.models import Gate, LabelingTask, LabelingTaskVersion
 from labeling.pipeline import hold, pausing
 from labeling.reports import listed, trying
 from labeling.reports import tasks as report
@@ -84,9 +84,8 @@ def task_resume(request: WebRequest, slug: str) -> HttpResponseBase:
     if pausing.resume_task(found, by=request.user, seen=request.POST.get("seen", "")):
         wake()
         return leave(request, f"{found} leaves again.", to=_url(slug))
-    found.gate.refresh_from_db()
-    if found.gate.closed_at:
-        why = f"Not resumed: by now {found} is paused by {found.gate.closed_by}: {found.gate.reason}"
+    if gate := Gate.objects.filter(task=found, closed_at__isnull=False).first():
+        why = f"Not resumed: by now {found} is paused by {gate.closed_by}: {gate.reason}"
         return leave(request, why, to=_url(slug), failed=True)
     return leave(request, f"{found} was not paused any more.", to=_url(slug))
 

@@ -14,7 +14,7 @@ from django.contrib.auth.models import User
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
-from labeling.models import LabelingTaskVersion, Night, Restoration, SelectedDocument, Selection, TokenCount
+from labeling.models import LabelingTaskVersion, Night, Restoration, SelectedDocument, Selection, StrayLine, TokenCount
 from labeling.states import BatchState, FailureReason
 from tests.factories import make_batch, make_document, make_request, make_result, make_task, make_upload, make_version
 
@@ -225,7 +225,9 @@ def furnish() -> LabelingTaskVersion:
     User.objects.create_user("somebody", pk=900_001)
     now = timezone.now()
     times = dict.fromkeys(("backup_made_at", "restored_at", "listed_from", "listed_until", "settled_at"), now)
-    Restoration.objects.create(pk=900_001, restored_by="ada", **times)
+    restoration = Restoration.objects.create(pk=900_001, restored_by="ada", **times)
+    restoration.found.create(message_batch_id="msgbatch_since", created_at=now, requests=1)
+    StrayLine.objects.create(message_batch_id="msgbatch_since", why="no_document", line="{}", line_sha256="0")
     Night.objects.create(date=DAY, due_at=datetime(2026, 11, 19, tzinfo=UTC))
     version = make_version(make_task(slug="colors"))
     tried = make_upload(make_version(version.task, draft=True), pk=900_002, kind="trial")
