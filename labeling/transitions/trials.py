@@ -65,7 +65,7 @@ def discard_rest(trial: Trial, *, by: str, now: datetime) -> bool:
 
 
 def _lock_ready(trial: Trial) -> Upload | None:
-    return Upload.objects.select_for_update().filter(pk=trial.upload_id, state=UploadState.READY).first()
+    return Upload.objects.select_for_update(no_key=True).filter(pk=trial.upload_id, state=UploadState.READY).first()
 
 
 def _decide(trial: Trial, decision: TrialDecision, *, by: str, now: datetime) -> bool:

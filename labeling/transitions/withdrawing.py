@@ -129,7 +129,7 @@ def sweep(upload_id: int, *, zone: str) -> bool:
     May run twice or at once: the row of the upload is locked, so that its state stays while documents follow it.
     """
     with transaction.atomic():
-        upload = Upload.objects.select_for_update().filter(pk=upload_id, sweep_due=True).first()
+        upload = Upload.objects.select_for_update(no_key=True).filter(pk=upload_id, sweep_due=True).first()
         if upload is None:
             return False
         documents = Document.objects.filter(upload=upload)
