@@ -30,10 +30,14 @@ class HoldForm(forms.Form):
         return bool(self.cleaned_data["until"] == "tonight")
 
 
+MOST_DOCUMENTS = 2**31 - 1
+"""More than any column of counts holds."""
+
+
 class ReleaseForm(forms.Form):
     """A person lets documents go: the number that he was shown, and that he read what it may cost."""
 
-    documents = forms.IntegerField(min_value=0)
+    documents = forms.IntegerField(min_value=0, max_value=MOST_DOCUMENTS)
     risk = forms.BooleanField()
 
 

@@ -16,7 +16,7 @@ from labeling.pipeline.erase import (
 )
 from labeling.reports import erasing as report
 from labeling.reports import selections
-from labeling.reports.paging import an_id
+from labeling.reports.paging import a_word, an_id
 from labeling.templatetags.figures import noun
 from labeling.waking import wake_eraser
 
@@ -32,7 +32,7 @@ def erase(request: WebRequest) -> HttpResponseBase:
     ids = [pk for pk in map(an_id, request.GET.getlist("d")[: MOST_DOCUMENTS + 1]) if pk is not None]
     if upload_id is not None:
         return _upload(request, get_object_or_404(Upload.objects.select_related("erasure"), pk=upload_id))
-    if key := request.GET.get("s"):
+    if key := a_word(request.GET.get("s")):
         return _selection(request, get_object_or_404(Selection, key=key, frozen_at__isnull=False))
     if not ids:
         raise Http404("Nothing is named that could be erased.")

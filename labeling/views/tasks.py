@@ -15,7 +15,7 @@ from labeling.pipeline import hold, pausing
 from labeling.reports import listed, trying
 from labeling.reports import tasks as report
 from labeling.reports.erasing import keeping
-from labeling.reports.paging import an_id
+from labeling.reports.paging import a_word, an_id
 from labeling.reports.resuming import resuming
 from labeling.reports.standing import standing
 from labeling.waking import wake
@@ -81,7 +81,7 @@ def _hold_for_tonight(request: WebRequest, task: LabelingTask, reason: str) -> H
 def task_resume(request: WebRequest, slug: str) -> HttpResponseBase:
     """What was seen is what is opened: a gate that was closed for another reason since stays closed."""
     found = _find(slug)
-    if pausing.resume_task(found, by=request.user, seen=request.POST.get("seen", "")):
+    if pausing.resume_task(found, by=request.user, seen=a_word(request.POST.get("seen"))):
         wake()
         return leave(request, f"{found} leaves again.", to=_url(slug))
     if gate := Gate.objects.filter(task=found, closed_at__isnull=False).first():

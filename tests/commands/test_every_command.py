@@ -29,6 +29,10 @@ TABLE = {
     ),
     "devdb": (Refusal(("sideways",), 2, "invalid choice"),),
     "doctor": (Refusal(("--quietly",), 2, "unrecognized arguments"),),
+    "erase_documents": (
+        Refusal(("{tmp}/none.txt",), 2, "--reason"),
+        Refusal(("{tmp}/none.txt", "--reason", "asked for"), 2, "cannot be read"),
+    ),
     "export_labels": (
         Refusal(("--task", "none", "--format", "csv", "--output", "{tmp}/x.csv"), 2, "no labeling task"),
         Refusal(("--task", "colors", "--format", "exe", "--output", "{tmp}/x.exe"), 2, "invalid choice"),
