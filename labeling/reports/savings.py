@@ -25,19 +25,12 @@ CSV_HEADER = (
 
 
 @dataclass(frozen=True, slots=True)
-class Money:
-    """Sums in USD; results without a known price are counted in `unpriced` and are in no sum."""
+class Amounts:
+    """In USD: the price in real time, and what was paid in batches and in real time."""
 
-    results: int
-    usable: int
-    unpriced: int
     list_usd: Decimal
     batch_usd: Decimal
     urgent_usd: Decimal
-    wasted_usd: Decimal
-    withdrawn_usd: Decimal
-    superseded_usd: Decimal
-    urgent_list_usd: Decimal
 
     @property
     def paid_usd(self) -> Decimal:
@@ -49,22 +42,23 @@ class Money:
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
+class Money(Amounts):
+    """Sums; results without a known price are counted in `unpriced` and are in no sum."""
+
+    results: int
+    usable: int
+    unpriced: int
+    wasted_usd: Decimal
+    withdrawn_usd: Decimal
+    superseded_usd: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Bar(Amounts):
     label: str
     day: date
-    list_usd: Decimal
-    batch_usd: Decimal
-    urgent_usd: Decimal
     results: int
     is_today: bool
-
-    @property
-    def paid_usd(self) -> Decimal:
-        return self.batch_usd + self.urgent_usd
-
-    @property
-    def saved_usd(self) -> Decimal:
-        return self.list_usd - self.paid_usd
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +164,6 @@ _SUMS = {
     "withdrawn_sum": Sum("withdrawn_usd"),
     "superseded_sum": Sum("superseded_usd"),
     "urgent_paid": Sum("paid_usd", filter=Q(lane=Lane.URGENT)),
-    "urgent_list": Sum("list_usd", filter=Q(lane=Lane.URGENT)),
 }
 
 
@@ -189,7 +182,6 @@ def _money(rows: Sequence[Mapping[str, Any]]) -> Money:
         wasted_usd=total("wasted_sum"),
         withdrawn_usd=total("withdrawn_sum"),
         superseded_usd=total("superseded_sum"),
-        urgent_list_usd=total("urgent_list"),
     )
 
 

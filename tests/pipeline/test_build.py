@@ -123,10 +123,11 @@ def test_nothing_is_built_behind_a_closed_gate() -> None:
     brought_in(other, ["b"])
     pausing.pause_task(version.task, by="anna", reason="wait")
     assert [batch.version.task.slug for batch in built()] == ["free"]
+    brought_in(other, ["c"])
     pausing.pause_everything(by="anna", reason="wait")
     assert built() == []
     pausing.resume_everything(by="anna")
-    assert [batch.version.task.slug for batch in built()] == ["held"]
+    assert [batch.version.task.slug for batch in built()] == ["held", "free"]
 
 
 def test_a_document_waits_until_its_back_off_is_over() -> None:
