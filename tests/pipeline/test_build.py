@@ -164,6 +164,13 @@ def test_custom_ids_fit_the_api_and_are_unique() -> None:
     assert all(custom_id.split("-")[1] == token for custom_id, token in found)
 
 
+def test_the_room_of_the_queue_is_looked_at_again_for_each_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another builder may have filled it since it was shared out."""
+    upload = brought_in(a_version(), texts(5))
+    monkeypatch.setattr(build, "_fair_shares", lambda versions, *_: {versions[0]: {upload.pk: 5}})
+    assert totals(built(setting(queue_limit=3))) == [3]
+
+
 def test_two_builders_at_once_build_each_document_once() -> None:
     brought_in(a_version(), texts(300))
     brought_in(a_version("other"), texts(300))
