@@ -116,6 +116,7 @@ def test_when_one_call_is_asked_to_wait_no_other_begins(fake: FakeApi) -> None:
     waiting(20)
     fake.fail("send_message", Fault.TRANSIENT, "Wait.", status=429, retry_after=60)
     urgent.drain(setting(urgent_concurrency=1))
+    assert urgent.drain(setting(urgent_concurrency=1)) == 0
     assert len(fake.called("send_message")) == 1
 
 
