@@ -75,6 +75,8 @@ TAMPERED = {
     "a batch says other money": "UPDATE labeling_batch SET paid_usd = 1 WHERE state = 'ingested'",
     "an upload says other rows": "UPDATE labeling_upload SET rows = rows + 1, accepted = accepted + 1",
     "a counter of documents drifted": "UPDATE labeling_documenttally SET documents = documents + 1",
+    "a counter of leaders drifted": "UPDATE labeling_documenttally SET leaders = leaders + 1",
+    "money is reserved for what is over": "UPDATE labeling_batch SET reserved_usd = 1 WHERE state = 'ingested'",
     "a counter of failures drifted": "UPDATE labeling_failuretally SET documents = documents + 1",
     "counters of failures are gone": "DELETE FROM labeling_failuretally",
     "counters of documents are gone": "DELETE FROM labeling_documenttally",
