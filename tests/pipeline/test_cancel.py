@@ -56,6 +56,15 @@ def test_a_cancel_that_the_api_refuses_now_is_asked_again(fake: FakeApi) -> None
     assert cancel.ask_for_cancels() == 1
 
 
+def test_of_two_who_cancel_the_first_decides_what_becomes_of_the_rest(fake: FakeApi) -> None:
+    brought_in(a_version(), ["a"])
+    (batch,) = sent()
+    assert cancel.request_cancel(batch, by="ann", withdraw=False)
+    assert not cancel.request_cancel(batch, by="ben", withdraw=True)
+    batch = anew(batch)
+    assert (batch.cancel_requested_by, batch.withdraw_canceled) == ("ann", False)
+
+
 def test_an_ended_batch_cannot_be_canceled_and_nothing_is_written(fake: FakeApi) -> None:
     brought_in(a_version(), ["a"])
     (batch,) = played(fake)
