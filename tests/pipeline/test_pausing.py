@@ -7,10 +7,10 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from labeling.models import Document
+from labeling.models import Document, Gate
 from labeling.pipeline import canary, conductor, decide, intake, pausing, send_now, settle, urgent
 from labeling.states import DocumentState, FailureReason, Way
-from labeling.transitions import orders
+from labeling.transitions import gates, orders
 from tests.fake_api import FakeApi, succeeded
 from tests.pipeline.story import (
     a_version,
@@ -142,3 +142,12 @@ def test_a_pause_waits_for_real_time_calls_that_are_being_claimed_and_names_them
 
     assert at_once(claim, close) == [2, ["2 real-time calls"]]
     assert urgent._claim(ON, urgent.account_in_use(), 2, {}) == []
+
+
+def test_what_a_restored_backup_closed_is_opened_by_settling_it_alone() -> None:
+    """Whoever resumes is told so before; a restore in that moment is safe, too."""
+    assert gates.close_gate(None, by="restore", kind=gates.RESTORE, reason="A backup was restored.")
+    assert not gates.open_gate(None)
+    assert Gate.objects.get(task=None).closed_at
+    with pytest.raises(pausing.NotResumed, match="A backup was restored"):
+        pausing.resume_everything(by="ann")
