@@ -192,6 +192,15 @@ def test_a_line_with_our_token_for_a_document_of_another_batch_is_foreign(fake: 
     assert Result.objects.count() == 2
 
 
+def test_a_line_under_another_token_answers_nothing_of_this_batch(fake: FakeApi) -> None:
+    batch = ended_batch(fake, 1)
+    line = own_line(0, succeeded('{"label":"blue"}'))
+    fake.lines[BATCH] = [line.replace(batch.token.encode(), b"zzzzzzzz"), own_line(0, succeeded('{"label":"green"}'))]
+    assert ingest.ingest(batch, setting())
+    assert Result.objects.get().answer == "green"
+    assert StrayLine.objects.get().why == "foreign"
+
+
 def test_a_line_that_is_repeated_with_other_words_is_kept_aside_and_the_first_counts(fake: FakeApi) -> None:
     batch = ended_batch(fake, 1)
     fake.lines[BATCH] = [own_line(0, succeeded('{"label":"green"}')), own_line(0, succeeded('{"label":"blue"}'))]
