@@ -1,18 +1,23 @@
-"""Which documents an address of the documents page means: for the page, and for whoever freezes what it shows."""
+"""Which documents an address of the documents page means: for the page, and for whoever freezes what it shows.
+
+A decision about many documents says which ones in the same words, so that a worker can look for them later.
+"""
 
 from dataclasses import dataclass, fields
+from datetime import datetime
 from typing import Any
 
 from django.contrib.postgres.search import SearchQuery, SearchQueryCombinable, SearchQueryField
 from django.db.models import Exists, F, Func, OuterRef, Q, Value
-from django.db.models.functions import Lower
+from django.db.models.functions import Coalesce, Lower
+from django.utils import timezone
 
 from labeling.models import Document, LabelingTaskVersion, Request, SelectedDocument
 from labeling.querysets import DocumentQuerySet
-from labeling.states import DocumentState, FailureReason, Lane
+from labeling.states import DocumentState, FailureReason, Lane, Outcome
 
-OPEN = "open"
-"""Beside the states of documents: failed, and nobody has closed it."""
+OPEN, AGAIN = "open", "again"
+"""Beside the states of documents: failed, and nobody has closed it; queued, and sent again by itself."""
 
 GOLD = ("differs", "equals", "given")
 SOURCES = ("model", "copy", "urgent")
@@ -35,6 +40,12 @@ class Filters:
     list: str = ""
     """The key of a selection."""
 
+    outcome: str = ""
+    """How its request in the batch ended. This one and the next are words of decisions and stand in no address."""
+
+    closed_at: str = ""
+    """Failed, and closed in the act of this moment."""
+
     @property
     def is_empty(self) -> bool:
         return self == Filters()
@@ -42,8 +53,8 @@ class Filters:
     @property
     def counts_are_known(self) -> bool:
         """The tallies know how many match."""
-        return self.state != OPEN and not (
-            self.q or self.label or self.gold or self.cause or self.source or self.batch or self.list
+        return self.state not in (OPEN, AGAIN) and not (
+            self.q or self.label or self.gold or self.cause or self.source or self.batch or self.list or self.closed_at
         )
 
     def as_query(self) -> dict[str, str]:
@@ -68,6 +79,10 @@ def matching(filters: Filters) -> DocumentQuerySet:
         documents = documents.filter(state=filters.state)
     elif filters.state == OPEN:
         documents = documents.need_a_person()
+    elif filters.state == AGAIN:
+        documents = documents.go_again(timezone.now())
+    if filters.closed_at:
+        documents = documents.filter(state=DocumentState.FAILED, closed_at=datetime.fromisoformat(filters.closed_at))
     if filters.cause in set(FailureReason):
         documents = documents.filter(state=DocumentState.FAILED, failure_reason=filters.cause)
     if filters.upload is not None:
@@ -77,6 +92,12 @@ def matching(filters: Filters) -> DocumentQuerySet:
     return _by_selection(
         _by_words(_by_batch(_by_source(_by_gold(documents, filters), filters), filters), filters), filters
     )
+
+
+def as_they_were(documents: DocumentQuerySet, moment: datetime) -> DocumentQuerySet:
+    """Without those for which something came back since: nobody had seen that when he decided."""
+    since = Request.objects.filter(document=Coalesce(OuterRef("leader_id"), OuterRef("pk")), ended_at__gt=moment)
+    return documents.exclude(Exists(since))
 
 
 def _by_gold(documents: DocumentQuerySet, filters: Filters) -> DocumentQuerySet:
@@ -107,7 +128,10 @@ def _by_source(documents: DocumentQuerySet, filters: Filters) -> DocumentQuerySe
 def _by_batch(documents: DocumentQuerySet, filters: Filters) -> DocumentQuerySet:
     if filters.batch is None:
         return documents
-    return documents.filter(pk__in=Request.objects.filter(batch=filters.batch).values("document_id"))
+    requests = Request.objects.filter(batch=filters.batch)
+    if filters.outcome in set(Outcome):
+        requests = requests.filter(outcome=filters.outcome)
+    return documents.filter(pk__in=requests.values("document_id"))
 
 
 def _by_words(documents: DocumentQuerySet, filters: Filters) -> DocumentQuerySet:

@@ -21,7 +21,7 @@ from labeling.states import (
 )
 
 if TYPE_CHECKING:
-    from labeling.models import Batch, Document, FoundBatch, Notice, SendOrder, UnfinishedWork, Upload  # noqa: F401  named in quotes
+    from labeling.models import Batch, BulkAct, Document, FoundBatch, Notice, SendOrder, UnfinishedWork, Upload  # noqa: F401  named in quotes
 
 MOST_UNFINISHED_TRIES = 5
 """Work that ended its worker this often stands still until a person looks."""
@@ -120,6 +120,12 @@ class BatchQuerySet(models.QuerySet["Batch"]):
     def requests_in_queue(self) -> int:
         """Requests that count against the account's queue limit."""
         return int(self.open().exclude(state=BatchState.ENDED).aggregate(n=Sum("request_total"))["n"] or 0)
+
+
+class BulkActQuerySet(models.QuerySet["BulkAct"]):
+    def to_carry_out(self) -> "BulkActQuerySet":
+        """Not finished, and it is noted with which documents."""
+        return self.filter(finished_at__isnull=True, selection__frozen_at__isnull=False)
 
 
 class UnfinishedWorkQuerySet(models.QuerySet["UnfinishedWork"]):

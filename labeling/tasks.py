@@ -80,7 +80,7 @@ def hand_out() -> int:
         *_leased(Batch.objects.past_back_off(now).filter(state=BatchState.ENDED), "ingest_batch"),
         *_leased(Batch.objects.filter(proof=Proof.DUE), "prove_batch"),
         *_leased(_to_do(Selection.objects.filter(frozen_at=None), Work.SELECTION), "freeze_selection"),
-        *_leased(_to_do(BulkAct.objects.filter(finished_at=None), Work.BULK_ACT), "carry_out"),
+        *_leased(_to_do(BulkAct.objects.to_carry_out(), Work.BULK_ACT), "carry_out"),
         *_leased(_next_to_be_read(), "make_searchable"),
     )
     faults.reach("hand out: leased")
@@ -210,6 +210,7 @@ def freeze_selection(selection_id: int) -> str:
     selection = Selection.objects.get(pk=selection_id)
     with _at_work(selection, f"note {selection}"):
         bulk.freeze(selection)
+    wake()
     return f"{selection}: {selection.documents} documents"
 
 

@@ -4,10 +4,11 @@ from django import forms
 
 from labeling.finding import GOLD, OPEN, SOURCES
 from labeling.models.selections import KEY_LENGTH
+from labeling.reports.paging import LARGEST_ID
 from labeling.states import DocumentState, FailureReason
 
 from .decisions import WayForm
-from .fields import MOST_ID, version_number_field
+from .fields import version_number_field
 
 
 class DocumentFilterForm(forms.Form):
@@ -21,8 +22,8 @@ class DocumentFilterForm(forms.Form):
     gold = forms.ChoiceField(required=False, choices=[("", "any"), *((word, word) for word in GOLD)])
     cause = forms.ChoiceField(required=False, choices=[("", "any"), *FailureReason.choices()])
     source = forms.ChoiceField(required=False, choices=[("", "any"), *((word, word) for word in SOURCES)])
-    upload = forms.IntegerField(required=False, min_value=1, max_value=MOST_ID)
-    batch = forms.IntegerField(required=False, min_value=1, max_value=MOST_ID)
+    upload = forms.IntegerField(required=False, min_value=1, max_value=LARGEST_ID)
+    batch = forms.IntegerField(required=False, min_value=1, max_value=LARGEST_ID)
     list = forms.SlugField(required=False, max_length=KEY_LENGTH)
 
 
@@ -31,7 +32,7 @@ class ChoiceForm(forms.Form):
 
     query = forms.CharField(required=False, max_length=4_000, strip=False)
     all = forms.BooleanField(required=False)
-    newest = forms.IntegerField(required=False, min_value=0, max_value=MOST_ID)
+    newest = forms.IntegerField(required=False, min_value=0, max_value=LARGEST_ID)
 
 
 class AgainForm(WayForm):

@@ -6,8 +6,6 @@ from labeling.models import LabelingTask
 from labeling.states import Way
 
 WAYS = [(way.value, way.sentence) for way in Way]
-MOST_ID = 2**62
-"""No id is larger, and PostgreSQL compares it without complaint."""
 
 
 def reason_field() -> forms.CharField:

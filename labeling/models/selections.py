@@ -4,6 +4,7 @@ from django.conf import settings
 from django.db import models
 from django.utils.crypto import get_random_string
 
+from labeling.querysets import BulkActQuerySet
 from labeling.states import BulkKind, Way
 
 KEY_LENGTH = 12
@@ -76,6 +77,8 @@ class BulkAct(models.Model):
     moved = models.PositiveIntegerField(default=0)
     finished_at = models.DateTimeField(null=True, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
+
+    objects = BulkActQuerySet.as_manager()
 
     class Meta:
         ordering = ("-id",)

@@ -1,7 +1,8 @@
 """Documents that a person chose -> frozen under a key; what is to be done with them -> done, piece by piece.
 
 What was seen is what is done: the documents are noted when they are chosen, and whatever comes to match later is not
-touched. A large selection is noted, and a large act carried out, by a worker that goes on where another stopped.
+touched. A large selection is noted, and a large act carried out, by a worker that goes on where another stopped; the
+request of the person only writes down what was decided.
 """
 
 import re
@@ -11,11 +12,12 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import Max
 from django.utils import timezone
 
 from labeling import activity, configuration
 from labeling.configuration import installation
-from labeling.finding import Filters, matching
+from labeling.finding import Filters, as_they_were, matching
 from labeling.locks import only_one
 from labeling.messages import custom_ids
 from labeling.models import BulkAct, Document, DocumentText, Erasure, LabelingTaskVersion, SelectedDocument, Selection
@@ -30,7 +32,8 @@ AT_ONCE = 500
 """So many documents are dealt with while the person waits; more go to a worker."""
 
 MANY = 1_000
-"""More documents than this of one decision are moved by a worker; so many are sent again within half a second."""
+"""More documents than this of one decision are noted and moved by a worker; so many are sent again within half a
+second."""
 
 PIECE = 1_000
 MOST_PASTED = 20_000
@@ -123,7 +126,7 @@ def are_many(documents: DocumentQuerySet) -> bool:
 
 
 def decide(
-    documents: DocumentQuerySet,
+    filters: Filters,
     kind: BulkKind,
     *,
     title: str,
@@ -133,16 +136,13 @@ def decide(
     version: LabelingTaskVersion | None = None,
     reason: str = "",
 ) -> BulkAct | None:
-    """A decision about many documents: they are noted now, and a worker moves them. None: it is under way already."""
+    """A decision about many documents, for a worker to note and to move. None: it is under way already."""
     by, title = user.get_username(), title[:400]
     with only_one(f"decision {kind} {title}") as held, transaction.atomic():
         if not held or BulkAct.objects.filter(kind=kind, finished_at=None, selection__title=title).exists():
             return None
-        selection = Selection.objects.create(title=title, created_by=by)
-        sql, parameters = documents.order_by().values_list("pk").query.sql_with_params()
-        with connection.cursor() as cursor:
-            cursor.execute(_FREEZE.format(documents=sql), [selection.pk, *parameters])
-            selections.freeze(selection, cursor.rowcount)
+        newest = Document.objects.aggregate(n=Max("pk"))["n"] or 0
+        selection = Selection.objects.create(title=title, filters=filters.as_query(), below=newest + 1, created_by=by)
         act = BulkAct.objects.create(
             selection=selection, kind=kind, way=way or "", version=version, reason=reason[:200], user=user, by=by
         )
@@ -157,6 +157,8 @@ def go_on(act: BulkAct, *, seconds: float = float("inf")) -> bool:
         if not held:
             return False
         act.refresh_from_db()
+        if act.selection.frozen_at is None:
+            return False
         with counted(Work.BULK_ACT, act.pk) as may_try:
             while may_try and act.finished_at is None and time.monotonic() < end:
                 _next_piece(act)
@@ -189,21 +191,24 @@ def _next_piece(act: BulkAct) -> None:
             act.done_to = ids[-1]
         if len(ids) < PIECE:
             act.finished_at = timezone.now()
+            if act.selection.documents > AT_ONCE:
+                _tell_what_came_of_it(act)
         act.save(update_fields=("moved", "looked_at", "done_to", "finished_at"))
 
 
 def _carry_out(act: BulkAct, documents: DocumentQuerySet) -> int:
+    as_seen = as_they_were(documents, act.created_at)
     match BulkKind(act.kind):
         case BulkKind.AGAIN:
-            return label_again(documents, Way(act.way), act.version)
+            return label_again(as_seen, Way(act.way), act.version)
         case BulkKind.WITHDRAW:
             moved = withdrawing.withdraw(documents, zone=configuration.load().time_zone)
         case BulkKind.RESTORE:
             moved = withdrawing.restore(documents, zone=configuration.load().time_zone)
         case BulkKind.RETRY:
-            return queue_again(documents, Way(act.way), version=act.version)
+            return queue_again(as_seen, Way(act.way), version=act.version)
         case BulkKind.CLOSE:
-            return failures.close(documents, act.reason, at=act.created_at)
+            return failures.close(as_seen, act.reason, at=act.created_at)
         case BulkKind.REOPEN:
             return failures.reopen(documents, until=act.created_at)
         case BulkKind.STOP:
@@ -214,11 +219,21 @@ def _carry_out(act: BulkAct, documents: DocumentQuerySet) -> int:
 
 
 def _in_words(act: BulkAct) -> str:
-    documents = f"{act.selection.documents:,} {'document' if act.selection.documents == 1 else 'documents'}"
+    documents = _documents(act.selection.documents) if act.selection.frozen_at else "all documents"
     how = f" with {act.version}" if act.version else ""
     how += f", {Way(act.way).sentence.rstrip('.').lower()}" if act.way else ""
     how += f" ({act.reason})" if act.reason else ""
     return f"{_DOES[BulkKind(act.kind)].format(documents)}{how}"
+
+
+def _tell_what_came_of_it(act: BulkAct) -> None:
+    """Of a worker nobody read the answer."""
+    sentence = f"Done with {act.selection.title}: {act.moved:,} of {_documents(act.looked_at)} moved"
+    activity.record(act.user or act.by, sentence, f"selection:{act.selection.key}")
+
+
+def _documents(count: int) -> str:
+    return f"{count:,} {'document' if count == 1 else 'documents'}"
 
 
 _DOES = {

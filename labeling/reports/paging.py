@@ -9,7 +9,8 @@ from django.http import QueryDict
 
 PAGE = 50
 MOST_TICKED = 1000
-LARGEST_ID = 2**63 - 1
+LARGEST_ID = 2**62
+"""No id is larger, and PostgreSQL compares it, and the next one, without complaint."""
 
 WORDING = ("version__instructions", "version__labels", "version__schema")
 """Long columns of the version of a row, which no list shows."""

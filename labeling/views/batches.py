@@ -11,11 +11,11 @@ from django.utils import timezone
 from django.utils.http import urlencode
 
 from labeling import activity
-from labeling.forms.batches import RequestsAgainForm, RequestsCloseForm
+from labeling.finding import OPEN, Filters
+from labeling.forms.batches import RequestsAgainForm, RequestsCloseForm, RequestsForm
 from labeling.forms.fields import first_error
 from labeling.models import Batch, LabelingTask, LabelingTaskVersion
 from labeling.pipeline import bulk, cancel, prove
-from labeling.querysets import DocumentQuerySet
 from labeling.reports import again
 from labeling.reports import batches as report
 from labeling.reports.paging import a_word, an_id, ids_in
@@ -89,7 +89,7 @@ def batch_again(request: WebRequest, pk: int) -> HttpResponseBase:
     version = _version(found, form.cleaned_data["version"])
     failed = again.failed_of(found, **form.narrowed)
     if bulk.are_many(failed):
-        return _by_a_worker(request, found, failed, BulkKind.RETRY, way=form.way, version=version)
+        return _by_a_worker(request, found, form, BulkKind.RETRY, way=form.way, version=version)
     with transaction.atomic():
         moved = queue_again(failed, form.way, version=version)
         if moved:
@@ -132,7 +132,7 @@ def batch_close(request: WebRequest, pk: int) -> HttpResponseBase:
     why = form.cleaned_data["reason"]
     failed = again.failed_of(found, **form.narrowed)
     if bulk.are_many(failed):
-        return _by_a_worker(request, found, failed, BulkKind.CLOSE, reason=why)
+        return _by_a_worker(request, found, form, BulkKind.CLOSE, reason=why)
     with transaction.atomic():
         closed = failures.close(failed, why)
         if closed:
@@ -142,9 +142,9 @@ def batch_close(request: WebRequest, pk: int) -> HttpResponseBase:
     return _said(request, pk, f"{noun(closed, 'document')} {'is' if closed == 1 else 'are'} closed without a label.")
 
 
-def _by_a_worker(
-    request: WebRequest, batch: Batch, failed: DocumentQuerySet, kind: BulkKind, **how: Any
-) -> HttpResponseBase:
+def _by_a_worker(request: WebRequest, batch: Batch, form: RequestsForm, kind: BulkKind, **how: Any) -> HttpResponseBase:
+    """Checked ones are never many, so it is all of an outcome."""
+    failed = Filters(state=OPEN, batch=batch.pk, outcome=form.cleaned_data["outcome"])
     title, back = f"failed documents of {batch}", reverse("batch", args=[batch.pk])
     return by_a_worker(request, failed, kind, title=title, subject=str(batch), back=back, **how)
 

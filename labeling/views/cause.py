@@ -70,7 +70,7 @@ def cause_send(request: WebRequest, slug: str, reason: str) -> HttpResponseBase:
         return _back(request, task, why, "Nothing was ticked.", failed=True)
     version = _version(task, request.POST.get("version"))
     if bulk.are_many(chosen):
-        return of_cause_by_a_worker(request, chosen, BulkKind.RETRY, task, why, way=form.chosen, version=version)
+        return of_cause_by_a_worker(request, BulkKind.RETRY, task, why, way=form.chosen, version=version)
     moved = decide.send_again(chosen, form.chosen, task=task, reason=why, version=version, by=request.user)
     wake()
     if not moved:
@@ -124,7 +124,7 @@ def cause_close(request: WebRequest, slug: str, reason: str) -> HttpResponseBase
     if chosen is None:
         return _back(request, task, why, "Nothing was ticked.", failed=True)
     if bulk.are_many(chosen):
-        return of_cause_by_a_worker(request, chosen, BulkKind.CLOSE, task, why, reason=form.cleaned_data["reason"])
+        return of_cause_by_a_worker(request, BulkKind.CLOSE, task, why, reason=form.cleaned_data["reason"])
     closed = decide.close(chosen, form.cleaned_data["reason"], task=task, reason=why, by=request.user)
     if not closed:
         return _back(request, task, why, who_was_first(task), failed=True)

@@ -1,7 +1,6 @@
 """Decisions: what only a person can settle, one row per cause; apart, what goes again by itself and what was closed."""
 
-import functools
-import operator
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,20 +10,20 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
+from labeling.finding import AGAIN, OPEN, Filters
 from labeling.forms.decisions import WayForm
 from labeling.models import Activity, Document, LabelingTask
 from labeling.pipeline import bulk, decide
-from labeling.querysets import DocumentQuerySet
 from labeling.reports import decisions as report
 from labeling.reports.advice import ADVICE
-from labeling.reports.failures import documents_of, open_causes
+from labeling.reports.failures import Cause, documents_of, open_causes
 from labeling.states import BulkKind, DocumentState, FailureReason, Way
 from labeling.templatetags.figures import noun
 from labeling.waking import wake
 
 from .door import WebRequest, command, live_part, page
 from .live import ACTIVE, IDLE, LivePage, answer, refresh, show
-from .many import by_a_worker
+from .many import STILL_UNDER_WAY, UNDER_WAY, by_a_worker
 
 TABS = {"open": "Open", "again": "Going again", "closed": "Closed"}
 
@@ -54,10 +53,7 @@ def retry_safe(request: WebRequest) -> HttpResponseBase:
     way = form.chosen if form.is_valid() else Way.TONIGHT
     safe = [cause for cause in open_causes() if cause.advice.is_safe]
     if sum(cause.documents for cause in safe) > bulk.MANY:
-        every = functools.reduce(operator.or_, (documents_of(cause.task, cause.reason) for cause in safe))
-        return by_a_worker(
-            request, every, BulkKind.RETRY, title="what is safe to send again", back=reverse("decisions"), way=way
-        )
+        return _retry_by_a_worker(request, safe, way)
     moved = 0
     for cause in safe:
         chosen = documents_of(cause.task, cause.reason)
@@ -76,7 +72,7 @@ def retry(request: WebRequest, slug: str, reason: str) -> HttpResponseBase:
         return _answer(request, "Not sent again: choose when it should leave.", failed=True)
     chosen = documents_of(task, why)
     if bulk.are_many(chosen):
-        return of_cause_by_a_worker(request, chosen, BulkKind.RETRY, task, why, way=form.chosen)
+        return of_cause_by_a_worker(request, BulkKind.RETRY, task, why, way=form.chosen)
     moved = decide.send_again(chosen, form.chosen, task=task, reason=why, version=None, by=request.user)
     wake()
     if not moved:
@@ -92,7 +88,8 @@ def stop(request: WebRequest, slug: str) -> HttpResponseBase:
     back = f"{reverse('decisions')}?tab=again"
     if bulk.are_many(going):
         title, subject = f"what goes again, {task}", f"task:{task.slug}"
-        return by_a_worker(request, going, BulkKind.STOP, title=title, subject=subject, back=back)
+        meant = Filters(task=task.slug, state=AGAIN)
+        return by_a_worker(request, meant, BulkKind.STOP, title=title, subject=subject, back=back)
     stopped = decide.stop(going, task=task, by=request.user)
     if not stopped:
         return answer(request, _ALREADY_GONE, page=_again(request), back=back, failed=True)
@@ -109,7 +106,7 @@ def reopen(request: WebRequest, slug: str, reason: str) -> HttpResponseBase:
         state=DocumentState.FAILED, failure_reason=why, version__in=task.versions.all(), closed_at=closed_at
     )
     if closed_at and bulk.are_many(closed):
-        return of_cause_by_a_worker(request, closed, BulkKind.REOPEN, task, why)
+        return of_cause_by_a_worker(request, BulkKind.REOPEN, task, why, closed_at=closed_at)
     opened = decide.reopen(closed, closed_at, task=task, reason=why, by=request.user) if closed_at else 0
     sentence = f"{noun(opened, 'document')} open again." if opened else _NOT_CLOSED
     return answer(request, sentence, page=_open(request), back=f"{reverse('decisions')}?tab=closed", failed=not opened)
@@ -117,16 +114,45 @@ def reopen(request: WebRequest, slug: str, reason: str) -> HttpResponseBase:
 
 def of_cause_by_a_worker(
     request: WebRequest,
-    documents: DocumentQuerySet,
     kind: BulkKind,
     task: LabelingTask,
     why: FailureReason,
+    closed_at: datetime | None = None,
     **how: Any,
 ) -> HttpResponseBase:
-    """A decision about many documents of one cause."""
-    title, subject = f"{ADVICE[why].title}, {task}", f"task:{task.slug}"
-    back = reverse("decisions")
-    return by_a_worker(request, documents, kind, title=title, subject=subject, back=back, **how)
+    """A decision about all that is open of one cause, or was closed in one act."""
+    meant = _all_of(task, why)
+    if closed_at:
+        meant = Filters(task=task.slug, cause=why, closed_at=closed_at.isoformat())
+    title, subject = _title(task, why), f"task:{task.slug}"
+    return by_a_worker(request, meant, kind, title=title, subject=subject, back=reverse("decisions"), **how)
+
+
+def _retry_by_a_worker(request: WebRequest, causes: Sequence[Cause], way: Way) -> HttpResponseBase:
+    """Each cause is a decision of its own; one that is under way already stays as it is."""
+    begun = [
+        bulk.decide(
+            _all_of(cause.task, cause.reason),
+            BulkKind.RETRY,
+            title=_title(cause.task, cause.reason),
+            subject=f"task:{cause.task.slug}",
+            user=request.user,
+            way=way,
+        )
+        for cause in causes
+    ]
+    wake()
+    said = UNDER_WAY if any(begun) else STILL_UNDER_WAY
+    return answer(request, said, page=_open(request), back=reverse("decisions"), failed=not any(begun))
+
+
+def _all_of(task: LabelingTask, why: FailureReason) -> Filters:
+    """The same as `documents_of`."""
+    return Filters(task=task.slug, state=OPEN, cause=why)
+
+
+def _title(task: LabelingTask, why: FailureReason) -> str:
+    return f"{ADVICE[why].title}, {task}"
 
 
 def find_cause(slug: str, reason: str) -> tuple[LabelingTask, FailureReason]:

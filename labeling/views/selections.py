@@ -19,6 +19,7 @@ from .documents import filters_of
 from .door import VIEW, WebRequest, command, live_part, page
 from .downloads import download, format_of
 from .live import FAST, IDLE, LivePage, answer, leave, refresh, show
+from .many import UNDER_WAY
 
 
 @command(VIEW)
@@ -115,7 +116,7 @@ def _begin(
         return _answer(request, chosen, f"Not done: {other.by} was first, and that is still under way.", failed=True)
     wake()
     if act.finished_at is None:
-        return _answer(request, chosen, "It is under way. You can leave this page, it goes on.")
+        return _answer(request, chosen, UNDER_WAY)
     stayed = act.looked_at - act.moved
     rest = f"; {noun(stayed, 'document')} stayed as {'it was' if stayed == 1 else 'they were'}" if stayed > 0 else ""
     return _answer(request, chosen, f"{noun(act.moved, 'document')} {DONE[kind]}{rest}.")

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from labeling import activity, nights, waiting
 from labeling.files import ENCODINGS, FileRefused, Format, ReadOptions, RefusedRow, refused_rows_csv
+from labeling.finding import Filters
 from labeling.forms.decisions import WayForm
 from labeling.forms.uploads import ColumnsForm, TryFirstForm, UploadForm
 from labeling.models import Activity, Document, LabelingTask, SendOrder, Upload
@@ -168,7 +169,8 @@ def upload_way(request: WebRequest, pk: int) -> HttpResponseBase:
     waiting = Document.objects.waiting().filter(upload=upload).exclude(way=form.chosen)
     if bulk.are_many(waiting):
         title, subject, back = f"what waits of {upload.file_name}", f"U-{pk}", reverse("upload", args=[pk])
-        return by_a_worker(request, waiting, BulkKind.WAY, title=title, subject=subject, back=back, way=form.chosen)
+        meant = Filters(upload=pk, state=DocumentState.QUEUED)
+        return by_a_worker(request, meant, BulkKind.WAY, title=title, subject=subject, back=back, way=form.chosen)
     with transaction.atomic():
         changed = change_way(Document.objects.filter(upload=upload), form.chosen)
         if changed:

@@ -4,14 +4,18 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.utils import timezone
 
 from labeling import tasks
-from labeling.finding import Filters
+from labeling.finding import AGAIN, OPEN, Filters, matching
 from labeling.models import Activity, BulkAct, Document, SelectedDocument, Selection
 from labeling.pipeline import bulk
-from labeling.states import BulkKind, DocumentState, Way
-from labeling.transitions.again import label_again
+from labeling.reports.again import failed_of
+from labeling.reports.failures import documents_of
+from labeling.states import BulkKind, DocumentState, FailureReason, Outcome, Way
+from labeling.transitions.again import label_again, queue_again
 from tests.factories import (
+    make_batch,
     make_document,
     make_request,
     make_result,
@@ -185,35 +189,97 @@ def failed(upload: Any, reason: str = "cut_off", **columns: Any) -> Document:
     return make_document(upload, state=DocumentState.FAILED, failure_reason=reason, **columns)
 
 
-def decided(documents: Any, kind: BulkKind, user: User, **how: Any) -> BulkAct:
-    act = bulk.decide(documents, kind, title="many of Colors", subject="task:colors", user=user, **how)
+OPEN_ONES = Filters(state=OPEN)
+
+
+def decided(filters: Filters, kind: BulkKind, user: User, **how: Any) -> BulkAct:
+    act = bulk.decide(filters, kind, title="many of Colors", subject="task:colors", user=user, **how)
     assert act is not None
+    return act
+
+
+def carried_out(act: BulkAct) -> BulkAct:
+    """As the workers do it: one notes the documents, another moves them."""
+    tasks.freeze_selection(act.selection_id)
+    tasks.carry_out(act.pk)
+    act.refresh_from_db()
     return act
 
 
 def test_many_failures_go_again_by_a_worker_and_what_fails_later_stays(ada: User) -> None:
     upload = make_upload()
     seen = [failed(upload) for _ in range(3)]
-    act = decided(Document.objects.need_a_person(), BulkKind.RETRY, ada, way=Way.NOW)
+    act = decided(OPEN_ONES, BulkKind.RETRY, ada, way=Way.NOW)
     later = failed(upload)
     assert Document.objects.need_a_person().count() == 4
-    tasks.carry_out(act.pk)
-    act.refresh_from_db()
+    carried_out(act)
     assert (act.looked_at, act.moved, bool(act.finished_at)) == (3, 3, True)
     assert set(Document.objects.filter(state="queued", way=Way.NOW)) == set(seen)
     assert list(Document.objects.need_a_person()) == [later]
-    assert (
-        Activity.objects.get().sentence == "Sends 3 documents again, in a batch now, at half the price: many of Colors"
-    )
+    said = Activity.objects.get().sentence
+    assert said == "Sends all documents again, in a batch now, at half the price: many of Colors"
+
+
+def test_a_decision_is_written_down_and_the_documents_are_noted_by_a_worker(ada: User) -> None:
+    failed(make_upload())
+    act = decided(OPEN_ONES, BulkKind.RETRY, ada, way=Way.NOW)
+    assert not SelectedDocument.objects.exists()
+    assert not BulkAct.objects.to_carry_out().exists()
+    tasks.carry_out(act.pk)
+    act.refresh_from_db()
+    assert act.finished_at is None
+    tasks.freeze_selection(act.selection_id)
+    assert list(BulkAct.objects.to_carry_out()) == [act]
+
+
+def test_what_came_back_after_the_decision_was_not_seen_and_stays(ada: User) -> None:
+    upload = make_upload()
+    seen, gone, copied = failed(upload), failed(upload), failed(upload, text="the same")
+    copy = failed(upload, text="the same")
+    act = decided(OPEN_ONES, BulkKind.RETRY, ada, way=Way.NOW)
+    for document in (gone, copied):
+        queue_again(Document.objects.filter(pk=document.pk), Way.URGENT)
+        document.refresh_from_db()
+        make_result(make_request(document), usable=False, failure_reason="unclear")
+    assert carried_out(act).moved == 1
+    assert list(Document.objects.waiting()) == [seen]
+    assert set(Document.objects.need_a_person()) == {gone, copied, copy}
+
+
+def test_of_many_moved_by_a_worker_the_end_is_told(ada: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bulk, "AT_ONCE", 1)
+    failed(make_upload())
+    failed(make_upload())
+    carried_out(decided(OPEN_ONES, BulkKind.RETRY, ada, way=Way.NOW))
+    assert "Done with many of Colors: 2 of 2 documents moved" in Activity.objects.values_list("sentence", flat=True)
 
 
 def test_the_same_decision_is_not_taken_twice_while_it_is_under_way(ada: User) -> None:
     failed(make_upload())
-    act = decided(Document.objects.need_a_person(), BulkKind.RETRY, ada, way=Way.NOW)
+    act = decided(OPEN_ONES, BulkKind.RETRY, ada, way=Way.NOW)
     again: dict[str, Any] = {"title": "many of Colors", "subject": "task:colors", "user": ada, "way": Way.NOW}
-    assert bulk.decide(Document.objects.need_a_person(), BulkKind.RETRY, **again) is None
-    tasks.carry_out(act.pk)
-    assert bulk.decide(Document.objects.need_a_person(), BulkKind.RETRY, **again) is not None
+    assert bulk.decide(OPEN_ONES, BulkKind.RETRY, **again) is None
+    carried_out(act)
+    assert bulk.decide(OPEN_ONES, BulkKind.RETRY, **again) is not None
+
+
+ENDS = (Outcome.ERRORED, Outcome.EXPIRED)
+
+
+def test_the_words_of_a_decision_mean_the_documents_that_its_page_shows() -> None:
+    version, other = make_version(), make_version()
+    batch = make_batch(version)
+    sent = {outcome: make_request(make_document(make_upload(version)), batch=batch) for outcome in ENDS}
+    for outcome, request in sent.items():
+        make_result(request, outcome=outcome, failure_reason="invalid_request")
+    failed(make_upload(version), "invalid_request", closed_at=timezone.now())
+    failed(make_upload(version), "refused")
+    failed(make_upload(other), "invalid_request")
+    of_cause = Filters(task=version.task.slug, state=OPEN, cause="invalid_request")
+    assert set(matching(of_cause)) == set(documents_of(version.task, FailureReason.INVALID_REQUEST)) != set()
+    for of_which in ("", "expired"):
+        of_batch = Filters(state=OPEN, batch=batch.pk, outcome=of_which)
+        assert set(matching(of_batch)) == set(failed_of(batch, outcome=of_which)) != set()
 
 
 def test_what_is_closed_piece_by_piece_was_closed_at_once_and_can_be_opened_again(
@@ -223,11 +289,11 @@ def test_what_is_closed_piece_by_piece_was_closed_at_once_and_can_be_opened_agai
     upload = make_upload()
     for _ in range(5):
         failed(upload)
-    tasks.carry_out(decided(Document.objects.need_a_person(), BulkKind.CLOSE, ada, reason="By hand").pk)
+    carried_out(decided(OPEN_ONES, BulkKind.CLOSE, ada, reason="By hand"))
     ((closed_at, why),) = set(Document.objects.values_list("closed_at", "closed_reason"))
+    assert closed_at
     assert why == "By hand"
-    closed = Document.objects.filter(closed_at=closed_at)
-    tasks.carry_out(decided(closed, BulkKind.REOPEN, ada).pk)
+    carried_out(decided(Filters(closed_at=closed_at.isoformat()), BulkKind.REOPEN, ada))
     assert Document.objects.need_a_person().count() == 5
 
 
@@ -235,9 +301,8 @@ def test_what_goes_again_is_stopped_and_what_waits_leaves_another_way(ada: User)
     again = make_document(make_upload(way=Way.NOW))
     make_result(make_request(again), usable=False, goes_again=True)
     waits = make_document(make_upload(way=Way.NOW))
-    going = Document.objects.filter(pk=again.pk)
-    tasks.carry_out(decided(going, BulkKind.STOP, ada).pk)
-    tasks.carry_out(decided(Document.objects.waiting(), BulkKind.WAY, ada, way=Way.TONIGHT).pk)
+    carried_out(decided(Filters(state=AGAIN), BulkKind.STOP, ada))
+    carried_out(decided(Filters(state="queued"), BulkKind.WAY, ada, way=Way.TONIGHT))
     again.refresh_from_db()
     waits.refresh_from_db()
     assert (again.state, again.failure_reason) == (DocumentState.FAILED, "stopped")
