@@ -282,7 +282,7 @@ def test_closing_needs_a_reason_and_can_be_taken_back(operator: Client, failures
 def test_what_was_closed_together_is_one_line(operator: Client, failures: LabelingTask) -> None:
     operator.post(f"{CAUSE}/close", {"reason": "all purple"})
     seen = see(operator, "/decisions/?tab=closed")
-    assert re.search(r"4 The answer is not one of the labels not_a_label Colors all purple", seen)
+    assert re.search(r"4 documents The answer is not one of the labels not_a_label Colors all purple", seen)
 
 
 def test_closings_are_paged_by_their_time(operator: Client, failures: LabelingTask) -> None:
