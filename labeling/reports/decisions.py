@@ -7,13 +7,14 @@ from datetime import date, datetime
 from django.db import connection
 from django.db.models import Count, Min, Q, Sum
 
-from labeling.models import BulkAct, Document, LabelingTask, LabelingTaskVersion, Taken
+from labeling.models import BulkAct, Document, LabelingTask, LabelingTaskVersion, Result, Taken
 from labeling.money.estimating import Estimate, Load, Span, add_spans
 from labeling.states import FailureReason, Way
 
 from .advice import ADVICE, Advice
 from .failures import Cause, Example, examples_of, open_causes, prices_of
 from .prices import price_book
+from .retrying import Retried, retries
 
 MOST_SHOWN = 60
 MOST_UNDER_WAY = 5
@@ -22,10 +23,10 @@ CLOSINGS = 30
 
 _BY_NIGHT = """
     WITH night AS (SELECT id, date FROM labeling_night ORDER BY date DESC LIMIT %s)
-    SELECT v.task_id, reason.key, night.date, sum(reason.value::bigint)
-    FROM night JOIN labeling_batch b ON b.night_id = night.id
-    JOIN labeling_labelingtaskversion v ON v.id = b.version_id
-    CROSS JOIN LATERAL jsonb_each_text(b.not_usable) AS reason
+    SELECT night.date, v.task_id, reason.key, sum(reason.value::bigint)
+    FROM night LEFT JOIN labeling_batch b ON b.night_id = night.id
+    LEFT JOIN labeling_labelingtaskversion v ON v.id = b.version_id
+    LEFT JOIN LATERAL jsonb_each_text(b.not_usable) AS reason ON true
     GROUP BY 1, 2, 3
 """
 
@@ -52,12 +53,16 @@ _CLOSINGS = """
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """`estimate` is with the version in use; `by_night` has one number per night, the oldest first."""
+    """`estimate` is with the version in use; `by_night` has one number per night, the oldest first.
+
+    `retried` is what sending again did for this cause in the last thirty days.
+    """
 
     cause: Cause
     examples: Sequence[Example]
     estimate: Estimate | None
     by_night: Sequence[int]
+    retried: Retried | None
     taken: Taken | None
 
     @property
@@ -87,6 +92,10 @@ class Decisions:
     """What a worker is still carrying out."""
     nights: Sequence[FailedNight]
     """The last fourteen, oldest first."""
+    retried: Sequence[Retried]
+    """What sending again did, by cause."""
+    last_missed_at: datetime | None
+    """When a try last brought no usable label; asked for only where nothing is open."""
 
     @property
     def count(self) -> int:
@@ -156,11 +165,12 @@ class Closings:
     older: datetime | None
 
 
-def decisions() -> Decisions:
+def decisions(now: datetime) -> Decisions:
     """A fixed number of queries; the small causes beyond the first sixty are counted and not drawn."""
     causes = open_causes()
     shown = causes[:MOST_SHOWN]
     examples, prices, (dates, by_night) = examples_of(shown), prices_of(shown), _by_night()
+    tried = retries(now)
     taken = {row.key: row for row in Taken.objects.filter(key__in=[cause.need for cause in shown])} if shown else {}
     return Decisions(
         rows=[
@@ -169,6 +179,7 @@ def decisions() -> Decisions:
                 examples.get(cause.key, []),
                 prices.get(cause.key),
                 by_night.get((cause.task.pk, str(cause.reason)), ()),
+                tried.of(cause.task.pk, cause.reason),
                 taken.get(cause.need),
             )
             for cause in shown
@@ -179,6 +190,8 @@ def decisions() -> Decisions:
         nights=[
             FailedNight(day, sum(numbers[place] for numbers in by_night.values())) for place, day in enumerate(dates)
         ],
+        retried=tried.by_cause,
+        last_missed_at=None if shown else _last_missed_at(),
     )
 
 
@@ -225,15 +238,19 @@ def closings(before: datetime | None) -> Closings:
     return Closings(shown, times[-1] if len({row[0] for row in rows}) > CLOSINGS else None)
 
 
+def _last_missed_at() -> datetime | None:
+    newest = Result.objects.filter(usable=False).order_by("-created_at").values_list("created_at", flat=True)
+    return newest.first()
+
+
 def _by_night() -> tuple[list[date], dict[tuple[int, str], list[int]]]:
     """The last nights, and how often each cause came in them: new, or there all the time."""
     with connection.cursor() as cursor:
         cursor.execute(_BY_NIGHT, [NIGHTS])
         rows = cursor.fetchall()
-        cursor.execute("SELECT date FROM labeling_night ORDER BY date DESC LIMIT %s", [NIGHTS])
-        dates = [row[0] for row in reversed(cursor.fetchall())]
+    dates = sorted({row[0] for row in rows})
     found: dict[tuple[int, str], dict[date, int]] = {}
-    for task_id, reason, day, n in rows:
+    for day, task_id, reason, n in rows:
         if reason in set(FailureReason):
             found.setdefault((task_id, reason), {})[day] = int(n)
     return dates, {key: [numbers.get(day, 0) for day in dates] for key, numbers in found.items()}

@@ -27,6 +27,7 @@ IRREGULAR = {
     "try": "tries",
     "is": "are",
     "waits": "wait",
+    "was": "were",
     "goes": "go",
     "carries": "carry",
 }

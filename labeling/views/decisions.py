@@ -17,6 +17,7 @@ from labeling.pipeline import bulk, decide
 from labeling.reports import decisions as report
 from labeling.reports.advice import ADVICE
 from labeling.reports.failures import Cause, documents_of, open_causes
+from labeling.reports.retrying import MOST_TRIES
 from labeling.states import BulkKind, DocumentState, FailureReason, Way
 from labeling.templatetags.figures import noun
 from labeling.waking import wake
@@ -176,9 +177,9 @@ def _answer(request: WebRequest, sentence: str, *, failed: bool = False) -> Http
 
 
 def _open(request: WebRequest) -> LivePage:
-    again = report.going_again(timezone.now())
-    found = report.decisions()
-    context = {"tab": "open", "tabs": TABS.items(), "found": found, "again": again}
+    now = timezone.now()
+    again, found = report.going_again(now), report.decisions(now)
+    context = {"tab": "open", "tabs": TABS.items(), "found": found, "again": again, "most_tries": MOST_TRIES}
     every = ACTIVE if again.documents or found.under_way else IDLE
     return LivePage("decisions/open.html", reverse("decisions_live"), every, context)
 

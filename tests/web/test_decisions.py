@@ -74,6 +74,32 @@ def test_a_decision_says_whether_going_again_is_safe_and_why(operator: Client, f
     assert re.search(r"1 document is safe to send again as it is\. Send 1 tonight, about \$0\.\d+", seen)
 
 
+def test_a_decision_says_what_sending_again_did(viewer: Client, failures: LabelingTask) -> None:
+    first, second, *_ = Document.objects.filter(failure_reason="not_a_label").order_by("pk")
+    make_result(make_request(first))
+    make_result(make_request(second), usable=False, failure_reason="not_a_label")
+    make_result(make_request(make_going_again(failures)))
+    make_going_again(failures)
+    seen = see(viewer, "/decisions/")
+    assert "Of 2 sent again lately, 1 was labeled." in seen
+    assert "The answer is not one of the labels not_a_label 2 1 50%" in seen
+    assert "Ran out of time after 24 hours expired 1 1 100%" in seen
+
+
+def test_what_failed_too_often_is_advised_by_what_goes_again_by_itself(viewer: Client, failures: LabelingTask) -> None:
+    make_tired(failures)
+    make_result(make_request(make_going_again(failures)))
+    assert "nothing was charged. Of 1 sent again lately, 1 was labeled." in see(viewer, "/decisions/")
+
+
+def test_where_nothing_is_open_the_page_says_since_when(operator: Client, failures: LabelingTask) -> None:
+    for cause in (CAUSE, "/decisions/colors/cut_off"):
+        operator.post(f"{cause}/close", {"reason": "a test"})
+    seen = see(operator, "/decisions/")
+    assert "Nothing to decide" in seen
+    assert re.search(r"All well: the last try without a label was \d\d:\d\d Nothing of it is open any more", seen)
+
+
 def test_what_is_safe_goes_again_with_one_button(operator: Client, failures: LabelingTask) -> None:
     tired = make_tired(failures)
     response = operator.post("/decisions/retry-safe", {"way": "tonight"}, follow=True)
@@ -315,7 +341,7 @@ def test_what_goes_again_by_itself_is_quiet_and_no_decision(viewer: Client) -> N
     make_going_again(task)
     seen = see(viewer, "/decisions/")
     assert "1 going again by itself at" in seen
-    assert "No failure is open" in seen
+    assert "Nothing to decide" in seen
     assert "Nothing to decide" in seen
 
 
