@@ -122,6 +122,12 @@ def check(
     return inspection
 
 
+def rows_to_refuse(upload: Upload, settings: Configuration) -> Iterator[RefusedRow]:
+    """What an import of a checked file would refuse; the file is read while the rows are taken."""
+    inspection = inspect(_path(upload), upload.file_name, read_options(upload, settings))
+    yield from (row for row in read_rows(_path(upload), inspection) if isinstance(row, RefusedRow))
+
+
 def choose_again(upload: Upload, options: ReadOptions) -> bool:
     """checked back to received with other options; False if it was imported or discarded meanwhile."""
     Upload.objects.filter(pk=upload.pk, state=UploadState.CHECKED).update(state=UploadState.RECEIVED)

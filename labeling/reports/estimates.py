@@ -37,9 +37,12 @@ class BeforeImport:
         return sorted(kinds, key=lambda problem: -problem.rows)
 
     @property
+    def refused(self) -> int:
+        return self.found.rows - self.found.documents
+
+    @property
     def parts(self) -> list[tuple[str, int, str]]:
-        refused = self.found.rows - self.found.documents
-        return [("ok", self.found.documents, "good"), ("err", refused, "refused")]
+        return [("ok", self.found.documents, "good"), ("err", self.refused, "refused")]
 
 
 @dataclass(frozen=True, slots=True)

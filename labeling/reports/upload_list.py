@@ -51,6 +51,10 @@ class UploadLine:
         return self.upload.accepted == sum(self.states.values()) or self.upload.state == UploadState.IMPORTING
 
     @property
+    def in_flight(self) -> int:
+        return self.states[DocumentState.BATCHED]
+
+    @property
     def has_labels(self) -> bool:
         return bool(self.states[DocumentState.LABELED])
 

@@ -112,6 +112,12 @@ def how_sure(estimate: Estimate) -> str:
 
 
 @register.filter
+def own_part(custom_id: str) -> str:
+    """What the custom_ids of one batch do not share: `…-40912-1f3a9c0e`; the installation and the token lead all."""
+    return f"…-{'-'.join(custom_id.split('-')[2:])}"
+
+
+@register.filter
 def cause_words(reason: str) -> str:
     """A machine name in words: `not a label`."""
     return str(reason).replace("_", " ").capitalize()
@@ -138,6 +144,15 @@ def preview_rows(inspection: dict[str, Any]) -> list[list[dict[str, Any]]]:
         [{"value": value, "is_text": column == text} for column, value in zip(columns, row, strict=False)]
         for row in inspection.get("preview", [])[:6]
     ]
+
+
+@register.simple_tag
+def likely_text(inspection: dict[str, Any]) -> str | None:
+    """The column that holds the text, and until that is known the one whose first rows are longest."""
+    columns: list[str] = inspection.get("columns") or []
+    chosen: str | None = inspection.get("text_column")
+    lengths = [sum(map(len, cells)) for cells in zip(*inspection.get("preview") or [], strict=False)]
+    return chosen or (columns[lengths.index(max(lengths))] if lengths else None)
 
 
 @register.simple_tag

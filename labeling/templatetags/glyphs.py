@@ -10,7 +10,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from labeling.models import Batch, Document, Request, Upload
-from labeling.states import BatchState, DocumentState, Outcome, UploadState
+from labeling.states import BatchState, DocumentState, HoldKind, Outcome, UploadState
 
 register = template.Library()
 
@@ -60,9 +60,9 @@ def glyph(name: str, size: int = 14, label: str = "") -> SafeString:
 
 
 @register.simple_tag
-def state(row: Batch | Document | Upload) -> SafeString:
-    """Glyph and word of a row's state."""
-    shown = shown_state(row)
+def state(row: Batch | Document | Upload, in_flight: int | None = None) -> SafeString:
+    """Glyph and word of a row's state; `in_flight`: so many documents of an upload, where that is known."""
+    shown = shown_state(row, in_flight)
     return format_html('<span class="st">{}{}</span>', glyph(shown.glyph), shown.word)
 
 
@@ -74,8 +74,8 @@ def batch_glyph(batch: Batch, size: int = 14) -> SafeString:
 
 
 @register.simple_tag
-def badge(row: Batch | Document | Upload) -> SafeString:
-    shown = shown_state(row)
+def badge(row: Batch | Document | Upload, in_flight: int | None = None) -> SafeString:
+    shown = shown_state(row, in_flight)
     color = _BADGES.get(shown.glyph, shown.glyph)
     return format_html('<span class="badge b-{}">{}{}</span>', color, glyph(shown.glyph, 12), shown.word)
 
@@ -87,10 +87,10 @@ def outcome_of(request: Request) -> SafeString:
     return format_html('<span class="st">{}{}</span>', glyph(_OUTCOMES[word]), word.replace("_", " "))
 
 
-def shown_state(row: Batch | Document | Upload) -> Shown:
+def shown_state(row: Batch | Document | Upload, in_flight: int | None = None) -> Shown:
     if isinstance(row, Batch):
         return _batch(row)
-    return _document(row) if isinstance(row, Document) else _upload(row)
+    return _document(row) if isinstance(row, Document) else _upload(row, in_flight)
 
 
 _OUTCOMES = {
@@ -157,9 +157,13 @@ _UPLOAD = {
 }
 
 
-def _upload(upload: Upload) -> Shown:
+def _upload(upload: Upload, in_flight: int | None) -> Shown:
     if upload.error and upload.state == UploadState.RECEIVED:
         return Shown("err", "Not readable like this")
     if upload.error and upload.state == UploadState.IMPORTING:
         return Shown("late", "Import stands still")
+    if upload.state == UploadState.READY and upload.hold_kind == HoldKind.TRIAL and not in_flight:
+        return Shown("late", "Waits for you")
+    if upload.state == UploadState.READY and in_flight == 0:
+        return Shown("wait", "Held" if upload.hold_kind else "Waiting")
     return _UPLOAD[UploadState(upload.state)]

@@ -202,9 +202,11 @@ def _send_now(request: WebRequest, upload: Upload, way: Way) -> HttpResponseBase
 
 @page()
 def upload_refused(request: WebRequest, pk: int) -> HttpResponseBase:
-    """The refused rows as CSV."""
+    """The refused rows as CSV: of a file that waits to be imported, those that the import would refuse."""
     upload = find_upload(pk)
-    response = StreamingHttpResponse(refused_rows_csv(_refused_rows(upload)), content_type="text/csv; charset=utf-8")
+    is_checked = upload.state == UploadState.CHECKED
+    rows = intake.rows_to_refuse(upload, settings_of(request)) if is_checked else _refused_rows(upload)
+    response = StreamingHttpResponse(refused_rows_csv(rows), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="U-{pk}-refused-rows.csv"'
     return response
 

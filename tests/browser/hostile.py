@@ -1,12 +1,12 @@
 """What people and programs write into every field that takes words, to see whether a page holds."""
 
 SCRIPT = """<script>window.ran=1;alert(1)</script>"><img src="x" onerror="window.ran=1">"""
-LEFTWARDS = "\u202eשלום عالم"
+LEFTWARDS = "\u2067\u2067\u202eשלום عالم"
 EMOJI = "👩‍👩‍👧‍👦🏳️‍🌈"
 
 
 def words(most: int) -> str:
-    """Markup, text that runs leftwards and never says so, emoji of many parts, and then no place for a line break."""
+    """Markup, text that opens directions and never ends them, emoji of many parts, then no place for a line break."""
     return f"{SCRIPT}{LEFTWARDS}{EMOJI}".ljust(most, "W")[:most]
 
 

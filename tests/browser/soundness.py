@@ -29,6 +29,25 @@ LEAKS = r"""() => { const leaks = [], texts = document.createTreeWalker(document
     return leaks.join(" "); }"""
 """Words that run leftwards and never say so again, with words of ours behind them that they would turn around."""
 
+TURNED = r"""() => { const turned = [];
+    for (const words of document.querySelectorAll("bdi")) {
+        if (!/[\u2066-\u2068]/.test(words.textContent)) continue;
+        let block = words;
+        while (getComputedStyle(block).display === "inline") block = block.parentElement;
+        const texts = document.createTreeWalker(block, NodeFilter.SHOW_TEXT), after = document.createRange();
+        for (let text; (text = texts.nextNode());) {
+            if (words.compareDocumentPosition(text) !== Node.DOCUMENT_POSITION_FOLLOWING || !text.data.trim()) continue;
+            after.setStart(text, text.data.search(/\S/));
+            after.setEnd(text, text.data.search(/\S/) + 1);
+            const ours = after.getBoundingClientRect();
+            const line = [...words.getClientRects()].filter((box) => box.top < ours.bottom && box.bottom > ours.top);
+            if (line.some((box) => ours.left < box.left)) turned.push(block.tagName + "." + block.className);
+            break;
+        }
+    }
+    return turned.join(" "); }"""
+"""Words that open a direction without an end, with words of ours behind them that stand before them on the line."""
+
 Look = tuple[Literal["light", "dark"], Any, Any]
 EVERY_LOOK: tuple[Look, ...] = (
     ("light", WIDE, LAYOUT),
@@ -56,6 +75,8 @@ def faults(page: Page, looks: tuple[Look, ...] = EVERY_LOOK) -> list[str]:
             found += [f"{look} {violation}" for violation in page.evaluate(AXE, rules)]
     if leaks := page.evaluate(LEAKS):
         found.append(f"{page.url}: words of a document turn ours around in {leaks}")
+    if turned := page.evaluate(TURNED):
+        found.append(f"{page.url}: words of a document stand behind ours in {turned}")
     if page.evaluate("window.ran"):
         found.append(f"{page.url}: words of a document ran as a script")
     return found

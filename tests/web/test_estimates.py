@@ -30,7 +30,8 @@ def upload(db: None) -> Upload:
 def test_the_button_names_count_and_price_of_the_ways(upload: Upload, operator: Client) -> None:
     measured(upload)
     seen = see(operator, f"/uploads/{upload.pk}/")
-    assert "Import 1,000 documents, $0.05 to at most $0.69 in batches, $0.10 to at most $1.38 urgently" in seen
+    for way in ("urgently, $0.10 to at most $1.38", "in a batch now, $0.05 to at most $0.69", "tonight, $0.05 to"):
+        assert way in seen.partition("Import 1,000 documents")[2]
     assert "Documents 1,000 of 1,010 rows" in seen
     assert "An estimate from a sample whose tokens the API counted; how long the answers are is not known yet." in seen
 
@@ -43,7 +44,7 @@ def test_a_long_file_is_said_to_be_longer(upload: Upload, operator: Client) -> N
 def test_a_model_without_a_price_is_said_to_have_none(db: None, operator: Client) -> None:
     upload = make_upload(make_version(model="claude-mythos-preview"), state=UploadState.CHECKED)
     measured(upload)
-    assert "price not known in batches, price not known urgently" in see(operator, f"/uploads/{upload.pk}/")
+    assert "tonight, price not known" in see(operator, f"/uploads/{upload.pk}/")
 
 
 def test_what_a_person_agreed_to_is_kept(upload: Upload, operator: Client) -> None:
@@ -60,7 +61,7 @@ def test_estimate_and_paid_stand_side_by_side(db: None, viewer: Client) -> None:
     make_result(make_request(make_document(upload)), list_usd=Decimal("0.60"), paid_usd=Decimal("0.30"))
     Upload.objects.update(state=UploadState.DONE)
     seen = see(viewer, f"/uploads/{upload.pk}/")
-    assert "Estimated about $0.50 1 answer $0.60 Paid $0.30 20% more than estimated" in seen
+    assert "Estimated in real time about $0.50 1 answer in real time $0.60 Paid $0.30 20% more than estimated" in seen
 
 
 def test_what_was_paid_stands_there_where_nothing_was_estimated(db: None, viewer: Client) -> None:

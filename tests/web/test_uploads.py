@@ -122,7 +122,10 @@ def test_a_column_that_must_be_chosen_can_be_chosen_on_the_page(operator: Client
     upload = send(operator, b"a,b\nred,1\nblue,2\n")
     with pytest.raises(FileRefused):
         check(upload)
-    assert "Choose below how to read it" in page(operator, upload)
+    html = page(operator, upload)
+    assert "The first rows are below." in html
+    assert 'value="a" checked' in html  # proposed, and read only when a person says so
+    assert "has the longest texts" in html
     operator.post(f"/uploads/{upload.pk}/columns", {"text_column": "a", "id_column": "b", "header": "yes"})
     check(upload)
     upload.refresh_from_db()
@@ -211,12 +214,14 @@ def test_what_waits_can_leave_another_way_and_what_is_in_flight_stays(
 def test_refused_rows_come_out_as_csv_with_line_and_reason(operator: Client, version: LabelingTaskVersion) -> None:
     upload = send(operator, b"id,text\n1,red\n2,\n")
     check(upload)
+    before = operator.get(f"/uploads/{upload.pk}/refused.csv")
+    told_before = b"".join(before)
     operator.post(f"/uploads/{upload.pk}/import", {"way": "now"})
     intake.import_rows(upload, configuration.load())
-    response = operator.get(f"/uploads/{upload.pk}/refused.csv")
-    lines = b"".join(response).decode().splitlines()
-    assert "attachment" in response["Content-Disposition"]
-    assert lines[1].startswith("2,3,blank_text,")
+    after = operator.get(f"/uploads/{upload.pk}/refused.csv")
+    assert "attachment" in before["Content-Disposition"]
+    assert told_before.decode().splitlines()[1].startswith("2,3,blank_text,")
+    assert b"".join(after) == told_before
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl", "xlsx"])
