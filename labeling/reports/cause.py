@@ -10,7 +10,7 @@ from labeling.money.estimating import Estimate
 from labeling.states import DocumentState, FailureReason
 
 from .failures import Cause, Example, cause_of, documents_of, examples
-from .paging import Page, page_of
+from .paging import WORDING, Page, page_of
 from .prices import price_book
 
 MOST_VERSIONS = 12
@@ -72,7 +72,7 @@ def cause_page(
     tryout = Tryout.objects.filter(task=task, reason=reason).select_related("version").first()
     versions = list(task.versions.filter(set_aside_at=None).select_related("task")[:MOST_VERSIONS])
     version = _chosen(versions, number, tryout, task)
-    page = page_of(documents_of(task, reason).select_related("version"), before=before, after=after)
+    page = page_of(documents_of(task, reason).select_related("version").defer(*WORDING), before=before, after=after)
     book = price_book([version.pk]) if version and cause else None
     count = min(TRIED_AT_ONCE, cause.documents) if cause else 0
     answers, sampled = _answers(task, reason)

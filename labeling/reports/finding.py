@@ -14,7 +14,7 @@ from labeling.querysets import DocumentQuerySet
 from labeling.states import DocumentState
 
 from .excerpts import ERASED, Excerpt, excerpts
-from .paging import PAGE, an_id
+from .paging import PAGE, WORDING, an_id
 
 EXCERPT = 160
 WINDOWS = (20_000, 200_000, 2_000_000)
@@ -23,7 +23,7 @@ WINDOWS = (20_000, 200_000, 2_000_000)
 MILLISECONDS = 400
 """For one window. What was not looked through by then is offered as “look further back”."""
 
-COUNT_MILLISECONDS = 30
+COUNT_MILLISECONDS = 15
 MOST_COUNTED = 1_000
 
 
@@ -88,7 +88,7 @@ def document_in_words(q: str) -> int | None:
 
 def lines_of(ids: Sequence[int]) -> list[Line]:
     """Documents, texts, results and batches of a page, each in one query."""
-    documents = Document.objects.select_related("version__task").in_bulk(ids)
+    documents = Document.objects.select_related("version__task").defer(*WORDING).in_bulk(ids)
     texts = excerpts(ids, EXCERPT)
     result_ids = [document.result_id for document in documents.values() if document.result_id]
     results = Result.objects.in_bulk(result_ids)
