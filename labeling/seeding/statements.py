@@ -38,7 +38,9 @@ _WORDS = """
                 ELSE (%(intents)s::text[])[1 + luck %% 11] END
             ELSE '{"party": "the customer", "days": ' || luck %% 60 || '}' END,
         "end" = CASE WHEN fate = 'waiting' THEN 'queued' WHEN fate = 'in_flight' THEN 'batched'
-            WHEN luck >= 9900 THEN (%(reasons)s::text[])[1 + luck %% cardinality(%(reasons)s::text[])]
+            WHEN luck >= 9900 THEN replace((%(reasons)s::text[])[1 + luck %% cardinality(%(reasons)s::text[])],
+                CASE kind WHEN 'classify' THEN 'invalid_answer' ELSE 'not_a_label' END,
+                CASE kind WHEN 'classify' THEN 'not_a_label' ELSE 'invalid_answer' END)
             WHEN luck >= 9860 THEN 'withdrawn' WHEN luck >= 9660 THEN 'again' WHEN luck >= 9460 THEN 'urgent'
             ELSE 'labeled' END
 """
@@ -78,6 +80,7 @@ _REQUESTS = """
     ORDER BY a.n, s.id
 """
 
+# Of the failures of the last days every other one waits for a decision; of older ones nearly all were closed.
 _DOCUMENTS = """
     INSERT INTO labeling_document (id, upload_id, version_id, row_number, sha256, encoded_bytes, leader_id, state, way,
         attempts, attempts_before, failure_reason, closed_at, closed_reason, result_id)
@@ -89,8 +92,8 @@ _DOCUMENTS = """
         CASE WHEN s."end" = 'urgent' THEN 'urgent' ELSE 'tonight' END,
         CASE WHEN s.leader_id IS NULL THEN COALESCE(r.n, 0) ELSE 0 END, 0,
         CASE WHEN s."end" = ANY(%(reasons)s) THEN s."end" ELSE '' END,
-        CASE WHEN s."end" = ANY(%(reasons)s) AND s.said %% 3 <> 0 THEN s.left_at + interval '9 hours' END,
-        CASE WHEN s."end" = ANY(%(reasons)s) AND s.said %% 3 <> 0 THEN 'Labeled by hand' ELSE '' END,
+        CASE WHEN closed THEN s.left_at + interval '9 hours' END,
+        CASE WHEN closed THEN 'Labeled by hand' ELSE '' END,
         r.result_id
     FROM seeded s
     LEFT JOIN (
@@ -98,6 +101,8 @@ _DOCUMENTS = """
             AS result_id
         FROM sent GROUP BY document_id
     ) r ON r.document_id = COALESCE(s.leader_id, s.id)
+    CROSS JOIN LATERAL (SELECT s."end" = ANY(%(reasons)s)
+        AND s.said %% CASE WHEN s.left_at > %(now)s - interval '3 days' THEN 2 ELSE 25 END <> 0 AS closed) c
     ORDER BY s.id
 """
 
