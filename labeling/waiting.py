@@ -6,7 +6,7 @@ that differ, such as copies and what goes again, are counted from rows.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -17,10 +17,11 @@ from django.utils import timezone
 
 from labeling import asked_to_wait, counts, nights
 from labeling.configuration import Configuration
+from labeling.glance import CLOSED_GATES, MOVING, ORDERS, Glance, glance
 from labeling.models import Batch, Document, DocumentTally, Gate, LabelingTaskVersion, SendOrder, Upload
 from labeling.money import limits
 from labeling.money.limits import Over
-from labeling.states import DocumentState, HoldKind, Lane, OrderState, UploadState, WaitingReason, Way
+from labeling.states import DocumentState, HoldKind, Lane, UploadState, WaitingReason, Way
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +54,9 @@ def reasons(settings: Configuration, *, upload_id: int | None = None) -> dict[Wa
     return dict(found)
 
 
-def of_everything(settings: Configuration, gates: Sequence[Gate] | None = None) -> list[Waiting]:
-    """`gates`: the closed ones, where they were read already."""
-    return _summed(_groups(settings, gates=gates))
+def of_everything(settings: Configuration, seen: Glance | None = None) -> list[Waiting]:
+    """`seen`: where somebody has looked around already."""
+    return _summed(_groups(settings, seen=seen))
 
 
 def of_uploads(settings: Configuration, upload_ids: Collection[int]) -> dict[int, list[Waiting]]:
@@ -133,7 +134,7 @@ def _groups(
     upload_ids: Collection[int] | None = None,
     *,
     task_id: int | None = None,
-    gates: Sequence[Gate] | None = None,
+    seen: Glance | None = None,
 ) -> Iterable[tuple[_Group, int]]:
     """Waiting documents, grouped so that all of a group wait for the same reason."""
     tallies = DocumentTally.objects.filter(state=DocumentState.QUEUED)
@@ -149,7 +150,7 @@ def _groups(
         return
     everything = upload_ids is None and task_id is None
     uploads = {upload_id for upload_id, *_ in waiting}
-    house = _house(settings, uploads, many=_many(waiting) if everything else None, gates=gates)
+    house = _house(settings, uploads, many=_many(waiting) if everything else None, seen=seen)
     for key, unlike, n in _unlike(house, upload_ids=None if everything else house.uploads):
         # Rows and tallies are read one after the other; what moved in between is told by the next look.
         n = min(n, waiting.get(key, 0))
@@ -255,11 +256,11 @@ def _house(
     upload_ids: Collection[int],
     *,
     many: set[int] | None = None,
-    gates: Sequence[Gate] | None = None,
+    seen: Glance | None = None,
 ) -> _House:
     now = timezone.now()
-    closed = list(Gate.objects.filter(closed_at__isnull=False)) if gates is None else gates
-    orders = SendOrder.objects.filter(state=OrderState.PENDING)
+    seen = seen or glance()
+    closed = list(seen.of(CLOSED_GATES))
     return _House(
         now=now,
         last_due=nights.latest_due(now, settings.night, settings.zone)[1],
@@ -267,12 +268,12 @@ def _house(
         everything=next((gate for gate in closed if gate.task_id is None), None),
         tasks={gate.task_id: gate for gate in closed if gate.task_id is not None},
         uploads=_UPLOADS.in_bulk(upload_ids),
-        moving=set(LabelingTaskVersion.objects.filter(moves_to__isnull=False).values_list("pk", flat=True)),
+        moving=set(seen.of(MOVING).values_list("pk", flat=True)),
         unproved=counts.unproved_versions(now, many) if settings.canary else frozenset(),
         urgent_waits_until=asked_to_wait.until(Lane.URGENT),
         queue_is_full=Batch.objects.requests_in_queue() >= settings.queue_limit,
         over=limits.over(settings, now) if limits.are_set(settings) else None,
-        orders={("upload", o.upload_id) if o.upload_id else ("task", o.task_id or 0): o for o in orders},
+        orders={("upload", o.upload_id) if o.upload_id else ("task", o.task_id or 0): o for o in seen.of(ORDERS)},
     )
 
 

@@ -12,25 +12,21 @@ from typing import Any
 from django.db.models import Q
 from django_q.models import Schedule
 
-from labeling import clock, nights, store
+from labeling import clock, glance, nights, store
 from labeling.configuration import Configuration
 from labeling.foundations import SCHEDULES
+from labeling.glance import Glance
 from labeling.health.heartbeat import QUEUES, cluster
 from labeling.models import (
-    Account,
     Batch,
-    Candidate,
     Document,
     Gate,
     LedgerCheck,
     Night,
-    StrayLine,
-    UnfinishedWork,
-    Upload,
 )
 from labeling.money import limits
 from labeling.money.limits import Standing
-from labeling.states import BatchState, UploadState, Verdict
+from labeling.states import BatchState
 
 EXPIRY_NEAR = timedelta(hours=3)
 """A batch ends at the latest 24 hours after its creation; what it has not processed by then goes again."""
@@ -75,12 +71,15 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What several looks ask for, read once. `gates`: the closed ones."""
+    """What several looks ask for, read once."""
 
     settings: Configuration
     now: datetime
     workers: dict[str, Any]
+    seen: Glance
     gates: Sequence[Gate]
+    """The closed ones."""
+
     check: LedgerCheck | None
     open_batches: Sequence[Batch]
 
@@ -90,11 +89,13 @@ class Facts:
 
 def look_around(settings: Configuration, now: datetime) -> Facts:
     """For `troubles`, and for a page that shows the same."""
+    seen = glance.glance()
     return Facts(
         settings,
         now,
         workers=cluster(now),
-        gates=list(Gate.objects.filter(closed_at__isnull=False).select_related("task").order_by("task_id")),
+        seen=seen,
+        gates=list(seen.of(glance.CLOSED_GATES)),
         check=LedgerCheck.objects.order_by("-id").first(),
         open_batches=list(Batch.objects.open().only(*_OF_BATCHES)),
     )
@@ -198,7 +199,7 @@ def _doubt(house: Facts) -> Iterator[Trouble]:
             batch.doubt_since,
             batch.note,
         )
-    for twin in Candidate.objects.filter(verdict=Verdict.LATE_TWIN).select_related("batch"):
+    for twin in house.seen.of(glance.LATE_TWINS):
         yield Trouble(
             "late_twin",
             f"{twin.batch} was sent twice: it came to light after its absence had counted as proved.",
@@ -262,23 +263,24 @@ def _time(house: Facts) -> Iterator[Trouble]:
 
 
 def _set_aside(house: Facts) -> Iterator[Trouble]:
-    for batch in Batch.objects.set_aside():
+    for batch in house.seen.of(glance.BATCHES_SET_ASIDE):
         since = batch.ended_at or batch.built_at
         yield Trouble("set_aside", f"{batch} stands still.", str(batch), since, batch.note)
-    for work in UnfinishedWork.objects.set_aside().order_by("pk"):
+    for work in house.seen.of(glance.WORK_SET_ASIDE):
         yield Trouble("set_aside", work.stands_still, work.subject, work.last_at)
 
 
 def _imports(house: Facts) -> Iterator[Trouble]:
-    for upload in Upload.objects.filter(state=UploadState.IMPORTING).exclude(error=""):
+    for upload in house.seen.of(glance.STALLED_IMPORTS):
         name = f"U-{upload.pk}"
         yield Trouble("import", f"The import of {name} stands still.", name, quoted=upload.error)
 
 
 def _strangers(house: Facts) -> Iterator[Trouble]:
-    for batch in Batch.objects.filter(pk__in=StrayLine.objects.exclude(why="no_document").values("batch").distinct()):
+    for batch in house.seen.of(glance.BATCHES_WITH_STRAYS):
         yield Trouble("stray_lines", f"{batch} brought result lines that answer none of its requests.", str(batch))
-    for account in Account.objects.filter(foreign_seen_at__gt=house.now - FOREIGN_SHOWN_FOR):
+    strangers = house.seen.of(glance.ACCOUNTS_WITH_STRANGERS)
+    for account in strangers.filter(foreign_seen_at__gt=house.now - FOREIGN_SHOWN_FOR):
         yield Trouble(
             "foreign_batches",
             f"Another program sends batches in the workspace of {account} (last: {account.foreign_batch_id}); "

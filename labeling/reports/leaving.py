@@ -1,10 +1,11 @@
 """What leaves next: waiting documents by version and way, with what they will cost."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from django.db.models import Sum
 
+from labeling.glance import CLOSED_GATES, ORDERS, Glance
 from labeling.models import DocumentTally, Gate, LabelingTask, LabelingTaskVersion, SendOrder
 from labeling.money.estimating import Estimate, Load, Span, add_spans
 from labeling.states import DocumentState, Way
@@ -102,8 +103,8 @@ class LeavingNext:
         return add_spans(row.price for row in self.rows if row.way == Way.TONIGHT)
 
 
-def leaving_next(gates: Iterable[Gate]) -> LeavingNext:
-    """Soonest first, then the most documents; from the tallies, so it counts no document. `gates`: the closed ones."""
+def leaving_next(seen: Glance) -> LeavingNext:
+    """Soonest first, then the most documents; from the tallies, so it counts no document."""
     waiting = {
         (version_id, Way(way)): (int(documents), Load(int(to_pay), int(size)))
         for version_id, way, documents, to_pay, size in DocumentTally.objects.filter(state=DocumentState.QUEUED)
@@ -120,9 +121,9 @@ def leaving_next(gates: Iterable[Gate]) -> LeavingNext:
         for (version_id, way), (documents, load) in waiting.items()
     ]
     order = list(Way)
-    orders = SendOrder.objects.pending().filter(task__isnull=False)
+    orders = seen.of(ORDERS).filter(task__isnull=False)
     return LeavingNext(
         rows=sorted(rows, key=lambda row: (order.index(row.way), -row.documents, row.version.pk)),
-        holds={gate.task_id: gate for gate in gates if gate.task_id},
+        holds={gate.task_id: gate for gate in seen.of(CLOSED_GATES) if gate.task_id},
         orders={pending.task_id: pending for pending in orders if pending.task_id},
     )

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from labeling.configuration import Configuration
-from labeling.health.troubles import Facts, Trouble, troubles
+from labeling.glance import TO_CONFIRM, UNREADABLE
+from labeling.health.troubles import Facts, Trouble, look_around, troubles
 from labeling.models import Taken, Upload
-from labeling.states import UploadState
 
 from .failures import Cause, open_causes
 
@@ -66,8 +66,9 @@ class Needs:
 
 def needs(settings: Configuration, now: datetime, facts: Facts | None = None) -> Needs:
     """A fixed number of queries, none of which counts documents."""
-    unreadable = Upload.objects.filter(state=UploadState.RECEIVED).exclude(error="").order_by("-id")[:MOST_UPLOADS]
-    to_confirm = Upload.objects.filter(state=UploadState.CHECKED).count()
+    facts = facts or look_around(settings, now)
+    unreadable = facts.seen.of(UNREADABLE)[:MOST_UPLOADS]
+    to_confirm = facts.seen.of(TO_CONFIRM).count()
     found = [
         *(Need(trouble.key, trouble=trouble, since=trouble.since) for trouble in troubles(settings, now, facts)),
         *(Need(f"unreadable--U-{row.pk}", unreadable=row, since=row.created_at) for row in unreadable),

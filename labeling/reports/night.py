@@ -14,6 +14,7 @@ from django.db.models import F, OuterRef, Q, Subquery, Sum
 
 from labeling import nights
 from labeling.configuration import Configuration
+from labeling.glance import Glance
 from labeling.health.heartbeat import QUEUES, SILENT_AFTER
 from labeling.health.troubles import Trouble, look_around
 from labeling.models import Batch, Gate, Heartbeat, Night, RequestTally, SpendTally
@@ -220,6 +221,7 @@ class House:
     leaving: LeavingNext
     today: date
     next_due: datetime
+    seen: Glance
     gates: Sequence[Gate]
     workers: Sequence[Worker]
     saved: Saved
@@ -301,9 +303,10 @@ def house(settings: Configuration, now: datetime) -> House:
         balance=everything,
         first_run=first_run(everything),
         needs=needs(settings, now, facts),
-        leaving=leaving_next(facts.gates),
+        leaving=leaving_next(facts.seen),
         today=now.astimezone(settings.zone).date(),
         next_due=next_due,
+        seen=facts.seen,
         gates=facts.gates,
         workers=workers(now),
         saved=saved_this_month(settings, now),

@@ -94,7 +94,7 @@ def _page(request: WebRequest, row: Night | None, *, is_first: bool = False) -> 
     settings, now = settings_of(request), timezone.now()
     sheet = report.sheet(row, settings, now)
     house = report.house(settings, now) if sheet.is_current else None
-    waits = waiting.of_everything(settings, house.gates) if house else []
+    waits = waiting.of_everything(settings, house.seen) if house else []
     context = {
         "sheet": sheet,
         "house": house,
