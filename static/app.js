@@ -142,7 +142,7 @@
       const file = input.files[0];
       input.setCustomValidity(file && limit && file.size > limit ? "The file is larger than the " + input.dataset.limitWords + " that are allowed." : "");
       zone.classList.toggle("bad", !input.checkValidity());
-      if (!input.reportValidity()) input.value = "";
+      if (!input.reportValidity()) { input.value = ""; told(); }
     });
   }
 

@@ -1,6 +1,6 @@
 {% load static %}/* Shows a page of our own when the server does not answer; everything else goes its usual way. */
 const CACHE = "nightshift-offline-{{ stand }}";
-const PARTS = ["{% url 'offline' %}", "{% static 'dash.css' %}", "{% static 'icon.svg' %}", "{% static 'offline.js' %}"];
+const PARTS = ["{% url 'offline' %}", "{% static 'dash.css' %}", "{% static 'tokens.css' %}", "{% static 'icon.svg' %}", "{% static 'offline.js' %}"];
 
 self.addEventListener("install", (event) => {
   event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(PARTS)).then(() => self.skipWaiting()));

@@ -210,6 +210,7 @@ def _batch(part: _Part, account: Account, n: int, now: datetime) -> Batch:
     return Batch(
         version=part.upload.version,
         night=part.night,
+        limit_date=part.night.date if part.night else None,
         way=Way.TONIGHT,
         state=BatchState.INGESTED if is_over else BatchState.IN_PROGRESS,
         token=custom_ids.new_token(),

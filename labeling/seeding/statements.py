@@ -42,6 +42,7 @@ _WORDS = """
                 CASE kind WHEN 'classify' THEN 'invalid_answer' ELSE 'not_a_label' END,
                 CASE kind WHEN 'classify' THEN 'not_a_label' ELSE 'invalid_answer' END)
             WHEN luck >= 9860 THEN 'withdrawn' WHEN luck >= 9660 THEN 'again' WHEN luck >= 9460 THEN 'urgent'
+            WHEN luck >= 9430 THEN 'helped'
             ELSE 'labeled' END
 """
 
@@ -56,7 +57,7 @@ _TEXTS = """
 
 _INDEX = "CREATE INDEX ON seeded (id)"
 
-# A leader's requests: one as a rule; what failed too often or went again has more.
+# A leader's requests: one as a rule; what failed too often or went again has more, by itself or by a person's help.
 _REQUESTS = """
     CREATE TEMPORARY TABLE sent ON COMMIT DROP AS
     SELECT nextval('labeling_request_id_seq') AS id, s.id AS document_id, s.upload_id, s.version_id, s.model,
@@ -66,14 +67,17 @@ _REQUESTS = """
         CASE WHEN s."end" = 'batched' THEN 'open'
             WHEN s."end" IN ('missing', 'unclear') THEN s."end"
             WHEN s."end" = 'withdrawn' THEN 'canceled'
-            WHEN s."end" = 'again' AND a.n = 1 THEN 'expired'
+            WHEN s."end" = 'stopped' OR s."end" = 'again' AND a.n = 1 AND said %% 4 > 0 THEN 'expired'
+            WHEN s."end" = 'again' AND a.n = 1 THEN 'errored'
             WHEN s."end" IN ('invalid_request', 'configuration', 'too_many_attempts') THEN 'errored'
             ELSE 'succeeded' END AS outcome
     FROM seeded s
     CROSS JOIN LATERAL (
         SELECT n, n = most AS last
-        FROM (SELECT CASE s."end" WHEN 'too_many_attempts' THEN 3 WHEN 'again' THEN 2 ELSE 1 END AS most) m,
-            generate_series(1, most) AS n
+        FROM (
+            SELECT CASE WHEN s."end" = 'too_many_attempts' THEN 3 WHEN s."end" IN ('again', 'helped') THEN 2
+                ELSE 1 END AS most
+        ) m, generate_series(1, most) AS n
     ) a
     LEFT JOIN labeling_batch b ON b.id = s.batch_id
     WHERE s.leader_id IS NULL AND s."end" <> 'queued'
@@ -86,7 +90,7 @@ _DOCUMENTS = """
         attempts, attempts_before, failure_reason, closed_at, closed_reason, result_id)
     SELECT s.id, s.upload_id, s.version_id, s.i + 1, sha256(convert_to(s.text, 'UTF8')),
         octet_length(s.text) + 2, s.leader_id,
-        CASE WHEN s."end" IN ('labeled', 'again', 'urgent') THEN 'labeled'
+        CASE WHEN s."end" IN ('labeled', 'again', 'urgent', 'helped') THEN 'labeled'
             WHEN s."end" = 'batched' AND s.leader_id IS NOT NULL THEN 'queued'
             WHEN s."end" IN ('queued', 'batched', 'withdrawn') THEN s."end" ELSE 'failed' END,
         CASE WHEN s."end" = 'urgent' THEN 'urgent' ELSE 'tonight' END,
@@ -97,8 +101,8 @@ _DOCUMENTS = """
         r.result_id
     FROM seeded s
     LEFT JOIN (
-        SELECT document_id, count(*) AS n, max(id) FILTER (WHERE last AND "end" IN ('labeled', 'again', 'urgent'))
-            AS result_id
+        SELECT document_id, count(*) AS n,
+            max(id) FILTER (WHERE last AND "end" IN ('labeled', 'again', 'urgent', 'helped')) AS result_id
         FROM sent GROUP BY document_id
     ) r ON r.document_id = COALESCE(s.leader_id, s.id)
     CROSS JOIN LATERAL (SELECT s."end" = ANY(%(reasons)s)
@@ -133,14 +137,16 @@ _RESULTS = """
             WHEN "end" = 'context_exceeded' THEN 'model_context_window_exceeded'
             WHEN "end" = 'unknown_outcome' THEN 'pause_turn' ELSE 'end_turn' END,
         CASE WHEN outcome <> 'errored' THEN '' WHEN "end" = 'configuration' THEN 'permission_error'
-            WHEN "end" = 'too_many_attempts' THEN 'overloaded_error' ELSE 'invalid_request_error' END,
-        usable, CASE WHEN "end" = ANY(%(reasons)s) AND last THEN "end" ELSE '' END,
-        CASE WHEN usable THEN answer WHEN "end" = 'not_a_label' THEN 'somewhere between two labels' ELSE '' END,
+            WHEN "end" IN ('again', 'too_many_attempts') THEN 'overloaded_error' ELSE 'invalid_request_error' END,
+        usable, CASE WHEN "end" = ANY(%(reasons)s) AND last AND "end" <> 'stopped' THEN "end"
+            WHEN last OR "end" <> 'helped' THEN '' WHEN kind = 'classify' THEN 'not_a_label' ELSE 'invalid_answer' END,
+        CASE WHEN usable THEN answer WHEN "end" IN ('not_a_label', 'helped') THEN 'somewhere between two labels'
+            ELSE '' END,
         CASE WHEN outcome = 'succeeded' THEN model ELSE '' END, 'req_seed' || id,
         tokens_in, 0, 0, 0, tokens_out, list_usd, list_usd * CASE WHEN batch_id IS NULL THEN 1 ELSE %(discount)s END,
         COALESCE(ended_at, created_at)
     FROM (
-        SELECT *, outcome = 'succeeded' AND "end" IN ('labeled', 'again', 'urgent') AS usable,
+        SELECT *, outcome = 'succeeded' AND last AND "end" IN ('labeled', 'again', 'urgent', 'helped') AS usable,
             tokens_in * prices[1] + tokens_out * prices[2] AS list_usd
         FROM (
             SELECT *, CASE WHEN outcome = 'succeeded' THEN 180 + length(text) / 4 ELSE 0 END AS tokens_in,
@@ -207,6 +213,14 @@ _BATCHES = """
     ) t WHERE t.batch_id = b.id
 """
 
+# A token is at least a byte, so this is more than what is in flight can cost.
+_RESERVED = """
+    UPDATE labeling_batch b SET reserved_usd = %(discount)s
+        * (b.body_bytes * p.prices[1] + b.request_total * v.max_tokens * p.prices[2])
+    FROM part p, labeling_labelingtaskversion v
+    WHERE b.id = ANY(p.batches) AND v.id = b.version_id AND b.state = 'in_progress'
+"""
+
 _CAME_OF = """
     UPDATE labeling_batch b SET usable_results = t.usable, not_usable = t.not_usable
     FROM (
@@ -242,6 +256,7 @@ IN_ORDER = (
     _MONEY,
     _ANSWERS,
     _BATCHES,
+    _RESERVED,
     _CAME_OF,
     _REFUSED,
 )

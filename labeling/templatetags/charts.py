@@ -206,7 +206,7 @@ def _ghost_bar(bar: Bar, place: int, width: float, top: Decimal, bars: int) -> S
     label = (
         format_html(
             '<text class="{}" x="{}%" y="{}" text-anchor="middle">{}</text>',
-            "today" if bar.is_today else "",
+            "today" if bar.is_today else "second" if place // every % 2 else "",
             f"{x + w / 2:.2f}",
             base + 18,
             bar.label,

@@ -57,7 +57,9 @@ def offline(request: HttpRequest) -> HttpResponse:
 @require_safe
 def service_worker(request: HttpRequest) -> HttpResponse:
     """Keeps the page above. Its address is the root's, because a worker reaches only what is below its own."""
-    stand = hashlib.sha256("".join(map(static, ("dash.css", "icon.svg", "offline.js"))).encode()).hexdigest()[:8]
+    stand = hashlib.sha256(
+        "".join(map(static, ("dash.css", "tokens.css", "icon.svg", "offline.js"))).encode()
+    ).hexdigest()[:8]
     return render(request, "sw.js", {"stand": stand}, content_type="text/javascript")
 
 

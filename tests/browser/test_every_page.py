@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 from datetime import date
+from pathlib import Path
 
 import pytest
 from django.db import connection
@@ -12,7 +13,9 @@ from playwright.sync_api import Page
 
 import batchsite.urls
 import labeling.urls
+from labeling.models import Setting
 from labeling.states import FailureReason
+from labeling.views.reader import THEME_COOKIE
 from tests.browser import hostile
 from tests.browser.furniture import furnish, restore
 from tests.browser.house import WIDE, House, complaints
@@ -35,6 +38,8 @@ NEW = (
 ELSEWHERE = {"login", "restored", "account_add", "account_password"}
 """Pages that a test of their own opens."""
 
+FIELDS = "(area) => area.form.insertAdjacentHTML('beforeend', '<input type=hidden name=x>'.repeat(10_001))"
+BACKGROUND = "getComputedStyle(document.body).backgroundColor"
 NO_PAGE = re.compile(r"live/|healthz|.*\.(csv|jsonl|js)$|.*labels\.|.*/original$")
 A_VALUE = {"int": 1, "slug": "letters", "text": "x", "date": date(2026, 11, 19), "reason": FailureReason.POISON}
 
@@ -106,6 +111,40 @@ def test_what_went_wrong_is_sound(house: House, furnished: dict[str, list[str]])
         page.locator("button[name=theme]:visible").click()
         page.get_by_text("Nothing was done").wait_for()
         assert (found + faults(page), but_for_statuses(said)) == ([], [])
+
+
+def test_what_is_too_much_or_too_large_is_sound(house: House, furnished: dict[str, list[str]], tmp_path: Path) -> None:
+    large = tmp_path / "large.csv"
+    large.write_bytes(bytes(26_500_000))
+    Setting.objects.create(key="upload_bytes", value=10)
+    with house.window(house.ada) as page:
+        # The page itself refuses a file that is too large; without its script the server does.
+        page.route("**/static/app*.js", lambda route: route.fulfill(content_type="text/javascript", body=""))
+        said = complaints(page)
+        page.goto("/uploads/new/")
+        page.locator("textarea").evaluate(FIELDS)
+        page.get_by_role("button", name="Upload and check").click()
+        page.get_by_text("That was not understood").wait_for()
+        found = faults(page)
+        page.goto("/uploads/new/")
+        page.set_input_files("#file", large)
+        page.get_by_role("button", name="Upload and check").click()
+        page.get_by_text("The file is too large").wait_for()
+        assert (found + faults(page), but_for_statuses(said)) == ([], [])
+
+
+def test_the_admin_is_sound_and_as_dark_as_the_dashboard(house: House, furnished: dict[str, list[str]]) -> None:
+    with house.window(house.ada) as page:
+        said = complaints(page)
+        found = look_at(page, ["/admin/", "/admin/labeling/document/", "/admin/labeling/batch/?q=1"])
+        page.set_viewport_size(WIDE)
+        page.context.add_cookies([{"name": THEME_COOKIE, "value": "dark", "url": house.url}])
+        page.emulate_media(color_scheme="light")
+        page.goto("/admin/")
+        admin = page.evaluate(BACKGROUND)
+        page.get_by_role("link", name="Back to the dashboard").click()
+        page.wait_for_url(f"{house.url}/")
+        assert (found, said, page.evaluate(BACKGROUND)) == ([], [], admin)
 
 
 def test_a_password_that_is_shown_once_is_sound(house: House, furnished: dict[str, list[str]]) -> None:
