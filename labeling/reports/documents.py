@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from labeling.models import Document, DocumentText, Request, Result, ResultLine
+from labeling.states import DocumentState
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,18 @@ class History:
     raw_line: str
     copies: int
     shared_attempts: bool
+
+    @property
+    def equals_gold(self) -> bool | None:
+        """Whether its label is the right one; None where that cannot be said."""
+        return equals_gold(self.document, self.document.result, self.text.gold_label if self.text else "")
+
+
+def equals_gold(document: Document, result: Result | None, gold: str) -> bool | None:
+    """Apart from capitals; of a document without a label, or without a right one, nothing is said."""
+    if document.state != DocumentState.LABELED or result is None or not gold:
+        return None
+    return result.answer.casefold() == gold.casefold()
 
 
 def history(document: Document) -> History:

@@ -64,6 +64,11 @@ def open_doubts() -> int:
     return Batch.objects.doubtful().count()
 
 
+def last_settled_at() -> datetime | None:
+    """When the last batch left its doubt; None where none ever did."""
+    return BatchEvent.objects.filter(old=BatchState.UNKNOWN).order_by("-pk").values_list("at", flat=True).first()
+
+
 def doubt_page(
     settings: Configuration, *, only_open: bool = False, before: int | None = None, after: int | None = None
 ) -> DoubtPage:

@@ -11,8 +11,8 @@ from psycopg.errors import QueryCanceled
 from labeling.finding import Filters, matching
 from labeling.models import Document, DocumentTally, LabelingTaskVersion, Request, Result, Upload
 from labeling.querysets import DocumentQuerySet
-from labeling.states import DocumentState
 
+from .documents import equals_gold
 from .excerpts import ERASED, Excerpt, excerpts
 from .paging import PAGE, WORDING, an_id
 
@@ -39,9 +39,7 @@ class Line:
     @property
     def equals_gold(self) -> bool | None:
         """Whether its label is the right one; None where that cannot be said."""
-        if self.document.state != DocumentState.LABELED or self.result is None or not self.excerpt.gold_label:
-            return None
-        return self.result.answer.casefold() == self.excerpt.gold_label.casefold()
+        return equals_gold(self.document, self.result, self.excerpt.gold_label)
 
 
 @dataclass(frozen=True, slots=True)

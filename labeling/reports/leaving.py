@@ -67,6 +67,12 @@ class LeavingNext:
         ]
 
     @property
+    def price_by_task(self) -> dict[int, Span]:
+        """What all of a task that waits costs, whichever way it leaves."""
+        tasks = {row.version.task_id for row in self.rows}
+        return {pk: add_spans(row.price for row in self.rows if row.version.task_id == pk) for pk in tasks}
+
+    @property
     def held_tonight(self) -> set[int]:
         """Tasks that are held and of which something waits for tonight: their row says what releasing them costs."""
         return {tonight.task.pk for tonight in self.by_task if tonight.hold}

@@ -27,6 +27,10 @@ class Need:
     since: datetime | None = None
     taken: Taken | None = None
 
+    @property
+    def is_silence(self) -> bool:
+        return self.trouble is not None and self.trouble.kind == "silent_workers"
+
 
 @dataclass(frozen=True, slots=True)
 class Needs:
@@ -43,9 +47,9 @@ class Needs:
 
     @property
     def shown(self) -> list[Need]:
-        """Everything else, and the largest decisions."""
+        """The largest decisions, and everything else but silent queues, which stand in the list of the queues."""
         rest = {id(need) for need in self._decisions[MOST_DECISIONS:]}
-        return [need for need in self.rows if id(need) not in rest]
+        return [need for need in self.rows if id(need) not in rest and not need.is_silence]
 
     @property
     def decisions_not_shown(self) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from statistics import median
 
 from django.db.models import F, OuterRef, Q, Subquery, Sum
 
@@ -23,11 +24,12 @@ from labeling.states import BatchState, Lane, Outcome
 from .balance import Balance, balance
 from .first_run import FirstRun, first_run
 from .leaving import LeavingNext, leaving_next
-from .needs import Needs, needs
+from .needs import Need, Needs, needs
 from .paging import WORDING
 
 NEVER_SENT = (BatchState.REJECTED, BatchState.ABSENT)
 TREND_NIGHTS = 14
+LEAST_NIGHTS = 3
 HALF_A_DAY = timedelta(hours=12)
 _BIG_COLUMNS = ("body_sha256", "create_request_id", "newest_known_id", "note")
 
@@ -240,10 +242,21 @@ class House:
         return [worker for worker in self.workers if not worker.is_alive]
 
     @property
+    def queues(self) -> list[tuple[Worker, Need | None]]:
+        """Each queue; a silent one needs a person."""
+        return [(worker, self.needs.find(f"silent_workers--queue:{worker.queue}")) for worker in self.workers]
+
+    @property
     def stopped(self) -> Trouble | None:
         """Schedules that stand still although workers live."""
         need = self.needs.find("stopped_schedules--house")
         return need.trouble if need else None
+
+    @property
+    def usually_labeled(self) -> int | None:
+        """The middle one of the earlier nights that labeled something; None where they are too few to say."""
+        earlier = [night.labeled for night in self.trend[:-1] if night.labeled]
+        return round(median(earlier)) if len(earlier) >= LEAST_NIGHTS else None
 
     @property
     def is_empty(self) -> bool:

@@ -2,13 +2,24 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 
 from django.core.cache import cache
 from django.db import connection
+from django.db.models import Q
 
-from labeling.models import BulkAct, Erasure, LabelingTask, LabelingTaskVersion, SelectedDocument, Selection
+from labeling.models import (
+    BulkAct,
+    Erasure,
+    LabelingTask,
+    LabelingTaskVersion,
+    SelectedDocument,
+    Selection,
+    UnfinishedWork,
+)
 from labeling.money.estimating import Estimate, Load, together
-from labeling.states import DocumentState
+from labeling.states import DocumentState, Work
 
 from .finding import Line, lines_of
 from .prices import price_book
@@ -34,6 +45,8 @@ class Chosen:
     acts: Sequence[BulkAct]
     erasure: Erasure | None
     lines: Sequence[Line]
+    stands_still: UnfinishedWork | None
+    """What of it ended its workers so often that nobody goes on with it."""
 
     @property
     def is_ready(self) -> bool:
@@ -69,6 +82,8 @@ def chosen(selection: Selection, *, version_number: int | None = None) -> Chosen
     version = next((v for v in versions if v.number == version_number), None)
     again = [count for count in counts if count.state in (DocumentState.LABELED, DocumentState.FAILED)]
     ids = SelectedDocument.objects.filter(selection=selection).order_by("-document")
+    acts = list(selection.acts.select_related("version__task")[:10])
+    erasure = selection.erasures.first()
     return Chosen(
         selection=selection,
         states={state: sum(c.documents for c in counts if c.state == state) for state in DocumentState},
@@ -78,10 +93,22 @@ def chosen(selection: Selection, *, version_number: int | None = None) -> Chosen
         again=sum(count.documents for count in again),
         to_pay=sum(count.load.documents for count in again),
         price=_price(again, of_documents, version),
-        acts=list(selection.acts.select_related("version__task")[:10]),
-        erasure=selection.erasures.first(),
+        acts=acts,
+        erasure=erasure,
         lines=lines_of(list(ids.values_list("document_id", flat=True)[:SHOWN])),
+        stands_still=_stands_still(selection, acts, erasure),
     )
+
+
+def _stands_still(selection: Selection, acts: Sequence[BulkAct], erasure: Erasure | None) -> UnfinishedWork | None:
+    """Asks only where something is under way."""
+    works = [
+        *([(Work.SELECTION, selection.pk)] if selection.frozen_at is None else []),
+        *((Work.BULK_ACT, act.pk) for act in acts if act.finished_at is None),
+        *([(Work.ERASURE, erasure.pk)] if erasure and erasure.done_at is None else []),
+    ]
+    of_it = [Q(work=work, row_id=pk) for work, pk in works]
+    return UnfinishedWork.objects.set_aside().filter(reduce(or_, of_it)).first() if of_it else None
 
 
 def _price(

@@ -86,10 +86,12 @@ def _answer(request: WebRequest, batch: Batch, sentence: str, *, failed: bool = 
 def _list_page(request: WebRequest) -> LivePage:
     only_open = request.GET.get("tab") == "open"
     before, after = an_id(request.GET.get("before")), an_id(request.GET.get("after"))
+    found = report.doubt_page(settings_of(request), only_open=only_open, before=before, after=after)
     context = {
-        "page": report.doubt_page(settings_of(request), only_open=only_open, before=before, after=after),
+        "page": found,
         "only_open": only_open,
         "open_count": report.open_doubts(),
+        "last_settled_at": None if found.rows else report.last_settled_at(),
     }
     is_first = not only_open and before is None and after is None
     return LivePage("doubts/list.html", reverse("doubts_live"), IDLE if is_first else None, context)

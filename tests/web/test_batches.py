@@ -132,7 +132,7 @@ def test_a_batch_that_used_its_24_hours_names_the_others_that_did(batch: Batch, 
 
 def test_every_button_that_sends_again_names_its_price(batch: Batch, operator: Client) -> None:
     page = see(operator, url(batch))
-    assert "2 documents failed and are open. All again with v1:" in page
+    assert "2 failed and are open. Again with v1:" in page
     assert page.count("$") >= 8
     ModelPrice.objects.all().delete()
     assert "Tonight, price not known" in see(operator, url(batch))
@@ -180,8 +180,8 @@ def test_they_go_again_with_the_version_in_use_or_another_one(batch: Batch, oper
     task = batch.version.task
     newer = make_version(task, model="claude-opus-4-5")
     page = see(operator, url(batch))
-    assert "All again with v2:" in page
-    assert "All again with v1:" in see(operator, url(batch) + "?with=1")
+    assert "Again with v2:" in page
+    assert "Again with v1:" in see(operator, url(batch) + "?with=1")
     cut = Request.objects.get(document__content__text="long")
     post(operator, batch, "again", act="checked now", request=[cut.pk], version=1)
     post(operator, batch, "again", act="all now")
@@ -234,7 +234,7 @@ def test_they_can_be_closed_with_a_reason(batch: Batch, operator: Client) -> Non
 
 def test_a_viewer_sees_no_button_that_sends(batch: Batch, viewer: Client) -> None:
     page = see(viewer, url(batch))
-    assert "All again" not in page
+    assert "and are open" not in page
     assert "Compare again" not in page
 
 

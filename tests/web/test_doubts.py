@@ -41,6 +41,10 @@ def candidate(batch: Batch, name: str, verdict: Verdict = Verdict.WATCHED, why: 
     )
 
 
+def test_a_house_without_a_doubt_says_so(db: None, viewer: Client) -> None:
+    assert "There never was a doubt" in see(viewer, "/doubts/")
+
+
 def test_an_open_one_shows_all_that_is_known(batch: Batch, viewer: Client) -> None:
     candidate(batch, "msgbatch_01may", Verdict.WATCHED)
     candidate(batch, "msgbatch_01not", Verdict.ANOTHERS, "Its lines carry another token.")
@@ -118,6 +122,7 @@ def test_an_operator_declares_an_attempt_dead(batch: Batch, operator: Client) ->
     assert batch.state == BatchState.ABSENT
     assert set(Request.objects.values_list("outcome", "document__state")) == {(Outcome.NOT_SENT, DocumentState.QUEUED)}
     assert BatchEvent.objects.get(batch=batch, new=BatchState.ABSENT).by == "operator-person"
+    assert "All well since" in see(operator, "/doubts/?tab=open")
 
 
 @pytest.mark.parametrize(

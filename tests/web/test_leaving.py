@@ -1,5 +1,6 @@
 """What leaves next: held for tonight, sent now with thirty seconds to undo it, and who was first."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -33,6 +34,16 @@ def test_a_task_is_held_for_tonight_and_released(operator: Client, task: Labelin
     assert "Letters stays until" in see(operator, "/")
     assert "Letters leaves again" in words(operator.post("/leaving/letters/release", follow=True).content)
     assert Gate.objects.get(task=task).closed_at is None
+
+
+def test_a_held_task_of_which_nothing_waits_for_tonight_is_released_at_a_price_too(
+    operator: Client, task: LabelingTask
+) -> None:
+    gates.close_gate(task, by="ann", kind="person", reason="new wording")
+    Document.objects.update(way=Way.NOW)
+    assert re.search(r"Letters is held by ann .* Release, \$0\.\d+ to at most", see(operator, "/"))
+    Document.objects.update(state="withdrawn", withdrawn_from="queued")
+    assert "Release, nothing waits" in see(operator, "/")
 
 
 def test_what_no_person_holds_is_not_let_go_from_the_night(operator: Client, task: LabelingTask) -> None:

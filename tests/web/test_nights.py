@@ -140,8 +140,8 @@ def test_the_rail_has_a_lane_per_upload_with_its_part_of_every_batch(
     for _ in range(2):
         make_request(make_document(second), batch=alone)
     seen = see(viewer, "/")
-    assert "monday.csv Letters · 1 of 1 batch back, 1 of 1" in seen
-    assert "tuesday.csv Letters · 1 of 2 batches back, 1 of 3" in seen
+    assert "monday.csv 1 of 1 batch back, 1 of 1 · Letters" in seen
+    assert "tuesday.csv 1 of 2 batches back, 1 of 3 · Letters" in seen
     assert "all back" in seen
 
 
@@ -149,7 +149,7 @@ def test_many_uploads_of_a_task_are_one_lane(viewer: Client, version: LabelingTa
     batch = make_batch(version, night=make_night())
     for _ in range(5):
         make_request(make_document(make_upload(version)), batch=batch)
-    assert "Letters 5 uploads · 0 of 1 batch back, 0 of 5" in see(viewer, "/")
+    assert "Letters 0 of 1 batch back, 0 of 5 · 5 uploads" in see(viewer, "/")
 
 
 def test_a_lane_that_runs_names_its_24_hour_limit_beside_the_usual_finish(

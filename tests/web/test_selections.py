@@ -4,10 +4,12 @@ import re
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from labeling.configuration import installation
-from labeling.models import Document, Selection
-from labeling.states import DocumentState
+from labeling.models import BulkAct, Document, Selection, UnfinishedWork
+from labeling.querysets import MOST_UNFINISHED_TRIES
+from labeling.states import BulkKind, DocumentState, Work
 from tests.factories import make_document, make_request, make_result, make_task, make_upload, make_version
 from tests.web.reading import see, words
 
@@ -46,6 +48,20 @@ def test_without_htmx_and_with_it_the_answer_says_what_stayed(operator: Client, 
     response = operator.post(f"{address}again", {"way": "now"}, headers={"HX-Request": "true"})
     assert response.status_code == 200
     assert "1 document queued again; 1 document stayed as it was." in words(response.content)
+
+
+def test_what_stands_still_is_said_with_what_can_be_done(
+    operator: Client, admin: Client, three: list[Document]
+) -> None:
+    address = chosen(operator, document=[three[0].pk])
+    act = BulkAct.objects.create(selection=Selection.objects.get(), kind=BulkKind.AGAIN, way="now", by="ann")
+    dead = UnfinishedWork.objects.create(
+        work=Work.BULK_ACT, row_id=act.pk, tries=MOST_UNFINISHED_TRIES - 1, last_at=timezone.now()
+    )
+    assert "stands still" not in see(operator, address)
+    UnfinishedWork.objects.filter(pk=dead.pk).update(tries=MOST_UNFINISHED_TRIES)
+    assert "ended its worker 5 times and was set aside. What is done stays done. An admin can" in see(operator, address)
+    assert 'id="to-unfinished"' in admin.get(address).content.decode()
 
 
 def test_all_that_match_means_what_was_on_the_page(operator: Client, three: list[Document]) -> None:
