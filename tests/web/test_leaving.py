@@ -43,6 +43,7 @@ def test_a_held_task_of_which_nothing_waits_for_tonight_is_released_at_a_price_t
     Document.objects.update(way=Way.NOW)
     assert re.search(r"Letters is held by ann .* Release, \$0\.\d+ to at most", see(operator, "/"))
     Document.objects.update(state="withdrawn", withdrawn_from="queued")
+    make_document(make_upload(make_version(make_task(slug="others"))))
     assert "Release, nothing waits" in see(operator, "/")
 
 
