@@ -27,6 +27,7 @@ from .words import BEGINNINGS, ENDINGS, INTENTS, MIDDLES, ODD, TASKS
 MOST_NIGHTS = 60
 REFUSED_PER_UPLOAD = 7
 LEAST_PER_BATCH = 20
+IN_FLIGHT_FOR = timedelta(minutes=40)
 
 
 class SeedingRefused(Exception):
@@ -165,13 +166,13 @@ def _lay_out(parts: list[_Part], now: datetime) -> None:
         first_row = 0
         for part in parts:
             made = Batch.objects.bulk_create(_batch(part, account, n, now) for n in range(part.batches))
-            Batch.objects.filter(pk__in=[batch.pk for batch in made]).update(built_at=_left(part))
+            Batch.objects.filter(pk__in=[batch.pk for batch in made]).update(built_at=_left(part, now))
             BatchEvent.objects.bulk_create(
                 BatchEvent(batch=batch, old=old, new=new, by=by)
                 for batch in made
                 for old, new, by in (("building", "submitting", "submit"), ("submitting", batch.state, "submit"))
             )
-            BatchEvent.objects.filter(batch__in=made).update(at=_left(part))
+            BatchEvent.objects.filter(batch__in=made).update(at=_left(part, now))
             cursor.execute(
                 "INSERT INTO part VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
                 (
@@ -184,7 +185,7 @@ def _lay_out(parts: list[_Part], now: datetime) -> None:
                     first_row,
                     [batch.pk for batch in made],
                     account.pk,
-                    _left(part),
+                    _left(part, now),
                     _prices(part.upload.version.model),
                 ),
             )
@@ -197,14 +198,14 @@ def _prices(model: str) -> list[Decimal]:
     return [price.input / 1_000_000, price.output / 1_000_000]
 
 
-def _left(part: _Part) -> datetime:
-    return part.night.due_at + timedelta(minutes=1) if part.night else timezone.now()
+def _left(part: _Part, now: datetime) -> datetime:
+    """With its night; what is in flight left at most so long ago that nobody wonders where it is."""
+    left = part.night.due_at + timedelta(minutes=1) if part.night else now
+    return max(left, now - IN_FLIGHT_FOR) if part.fate == "in_flight" else left
 
 
 def _batch(part: _Part, account: Account, n: int, now: datetime) -> Batch:
-    left = _left(part)
-    if part.fate == "in_flight":
-        left = max(left, now - timedelta(minutes=40))
+    left = _left(part, now)
     minutes = 22 + 17 * ((part.upload.pk * 7 + n * 3) % 9)
     is_over = part.fate == "done"
     return Batch(
