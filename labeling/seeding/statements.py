@@ -25,7 +25,7 @@ _ROWS = f"""
 
 _ADVANCE = "SELECT setval('labeling_document_id_seq', (SELECT max(id) FROM seeded))"
 
-# Most batches end well: what went again or was withdrawn belongs to some of the uploads.
+# Most batches end well: what went again belongs to some of the uploads.
 _WORDS = """
     UPDATE seeded SET
         text = CASE WHEN luck %% 400 = 7 THEN (%(odd)s::text[])[1 + said %% 4] || ' ' || said ELSE
@@ -42,7 +42,7 @@ _WORDS = """
             WHEN luck >= 9900 THEN replace((%(reasons)s::text[])[1 + luck %% cardinality(%(reasons)s::text[])],
                 CASE kind WHEN 'classify' THEN 'invalid_answer' ELSE 'not_a_label' END,
                 CASE kind WHEN 'classify' THEN 'not_a_label' ELSE 'invalid_answer' END)
-            WHEN luck BETWEEN 9860 AND 9899 AND upload_id %% 5 = 3 THEN 'withdrawn'
+            WHEN luck BETWEEN 9860 AND 9899 THEN 'withdrawn'
             WHEN luck BETWEEN 9660 AND 9859 AND upload_id %% 3 = 2 THEN 'again'
             WHEN luck BETWEEN 9460 AND 9659 THEN 'urgent' WHEN luck BETWEEN 9430 AND 9459 THEN 'helped'
             ELSE 'labeled' END
