@@ -1,6 +1,5 @@
 """One upload from check to delivery: the receipt."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,19 +13,19 @@ from django.utils import timezone
 
 from labeling import counts
 from labeling.models import Batch, Document, DocumentTally, RefusedRow, Upload
-from labeling.money.estimating import Estimate, Span, together
+from labeling.money.estimating import Estimate, Span, add_spans, together
 from labeling.states import DocumentState, Kind, RefusalReason, UploadState, Way
 
 from .accuracy import Range, wilson
 from .again import Offer, price_of
 from .estimates import Afterwards, BeforeImport, afterwards, before_import
-from .held import leaving_prices
 from .paging import WORDING
 from .prices import price_book, waiting_loads
 from .usual_labels import usual_labels
 
 MOST_LABELS = 200
 MOST_REFUSED_SHOWN = 20
+MOST_BATCHES = 50
 RECOUNT = timedelta(seconds=30)
 """Labels are counted from the rows; while an upload is being labeled no oftener than this."""
 
@@ -139,6 +138,7 @@ def parts_of(states: dict[DocumentState, int]) -> list[tuple[str, int, str]]:
 def receipt(upload: Upload, *, earlier: Upload | None) -> Receipt:
     """Everything the page of one upload shows; tallies, and the labels counted once per change."""
     states = counts.documents_by_state(upload_id=upload.pk)
+    to_send = _to_send(upload) if states[DocumentState.QUEUED] else None
     return Receipt(
         upload=upload,
         earlier=earlier,
@@ -146,11 +146,13 @@ def receipt(upload: Upload, *, earlier: Upload | None) -> Receipt:
         waiting_by_way=_waiting_by_way(upload),
         refused=_refused_kinds(upload),
         refused_rows=list(upload.refused_rows.order_by("row_number")[:MOST_REFUSED_SHOWN]) if upload.refused else [],
-        batches=_batches(upload, states),
+        batches=_batches(upload),
         labels=labels_of(upload, states[DocumentState.LABELED]),
-        leaving=leaving_prices([upload.pk])[upload.pk] if states[DocumentState.QUEUED] else None,
+        leaving=add_spans(estimate.price(way) for (_, way), estimate in to_send.items())
+        if to_send is not None
+        else None,
         back=_back(upload) if states[DocumentState.WITHDRAWN] else None,
-        to_send=_to_send(upload) if states[DocumentState.QUEUED] else None,
+        to_send=together(to_send.values()) if to_send is not None else None,
         before=before_import(upload) if upload.state == UploadState.CHECKED else None,
         after=afterwards(upload) if upload.ready_at else None,
     )
@@ -208,11 +210,11 @@ def _back(upload: Upload) -> Offer | None:
     return price_of(waited, upload.version_id)
 
 
-def _to_send(upload: Upload) -> Estimate:
-    """About what the waiting documents cost; they may be of several versions."""
+def _to_send(upload: Upload) -> dict[tuple[int, Way], Estimate]:
+    """About what the waiting documents cost, by version and by the way they leave as it stands."""
     loads = waiting_loads(upload_id=upload.pk)
     book = price_book({version_id for version_id, _ in loads})
-    return together(book.estimate(version_id, load) for (version_id, _), load in loads.items())
+    return {(version_id, way): book.estimate(version_id, load) for (version_id, way), load in loads.items()}
 
 
 def _waiting_by_way(upload: Upload) -> dict[Way, int]:
@@ -240,28 +242,7 @@ def _refused_kinds(upload: Upload) -> list[RefusedKind]:
         return [RefusedKind(RefusalReason(reason), n, lines) for reason, n, lines in cursor.fetchall()]
 
 
-def _batches(upload: Upload, states: dict[DocumentState, int]) -> list[Batch]:
-    """The batches that carried documents of the upload; looked up once per change of its states."""
-    if upload.ready_at is None:
-        return []
-    newest = Batch.objects.filter(version=upload.version_id).order_by("-id").values_list("pk", flat=True).first()
-    if newest is None:
-        return []
-    stand = hashlib.sha256(repr((newest, sorted(states.items()))).encode()).hexdigest()[:16]
-    ids = cache.get_or_set(f"upload-batches:{upload.pk}:{stand}", lambda: _batch_ids(upload), 3600)
-    return list(Batch.objects.filter(pk__in=ids or ()).select_related("version__task").defer(*WORDING).order_by("-pk"))
-
-
-def _batch_ids(upload: Upload) -> list[int]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT b.id FROM labeling_batch b
-            WHERE b.version_id = %(version)s AND b.built_at >= %(since)s AND EXISTS (
-                SELECT 1 FROM labeling_request r JOIN labeling_document d ON d.id = r.document_id
-                WHERE r.batch_id = b.id AND d.upload_id = %(upload)s)
-            ORDER BY b.id DESC LIMIT 50
-            """,
-            {"version": upload.version_id, "since": upload.created_at, "upload": upload.pk},
-        )
-        return [row[0] for row in cursor.fetchall()]
+def _batches(upload: Upload) -> list[Batch]:
+    """The newest batches that carried documents of the upload."""
+    rows = Batch.objects.filter(shares__upload=upload).select_related("version__task").defer(*WORDING)
+    return list(rows.order_by("-pk")[:MOST_BATCHES])
