@@ -13,7 +13,7 @@ from labeling.urls import urlpatterns
 from tests.factories import make_batch, make_document, make_request, make_result, make_upload
 from tests.web.addresses import TABLE, Who, furnish
 
-MOST = 62
+MOST = 51
 SEARCHES = ("/documents/?q=text", "/documents/?state=open", "/decisions/?tab=again", "/decisions/?tab=closed")
 BY_UPLOAD = {"task_labels"}
 """Downloads that read upload after upload."""

@@ -113,7 +113,8 @@ def test_the_answers_stand_beside_the_texts_and_the_gold_labels(ann: Client, fak
 def test_the_rest_is_sent_with_way_count_and_price_on_the_button(ann: Client, fake: FakeApi) -> None:
     upload = tried(ann)
     urgent.drain(setting())
-    assert "Send the rest in a batch now: 27, about $" in see(ann, url(upload))
+    page = see(ann, url(upload))
+    assert "Send the other 27 documents?" in page and "In a batch now, about $" in page
     press(ann, url(upload, "trial/send"), way="now")
     wishes.carry_out(setting(), timezone.now())
     assert [batch.request_total for batch in sent()] == [27]
