@@ -114,7 +114,8 @@ def test_the_rest_is_sent_with_way_count_and_price_on_the_button(ann: Client, fa
     upload = tried(ann)
     urgent.drain(setting())
     page = see(ann, url(upload))
-    assert "Send the other 27 documents?" in page and "In a batch now, about $" in page
+    assert "Send the other 27 documents?" in page
+    assert "In a batch now, about $" in page
     press(ann, url(upload, "trial/send"), way="now")
     wishes.carry_out(setting(), timezone.now())
     assert [batch.request_total for batch in sent()] == [27]
