@@ -182,6 +182,9 @@ _MONEY = """
     GROUP BY 1, 2, 3, 4, 5
 """
 
+# Without it the planner may still think that the tables are empty, and join each row with each other.
+_SIZES = "ANALYZE labeling_document, labeling_request, labeling_result"
+
 _ANSWERS = """
     INSERT INTO labeling_answertally (upload_id, version_id, answers, unpriced, document_bytes, prompt_tokens,
         output_tokens, list_usd, paid_usd)
@@ -252,9 +255,11 @@ IN_ORDER = (
     _REQUESTS,
     _DOCUMENTS,
     _STORE_REQUESTS,
+    _SIZES,
     _SHARES,
     _RESULTS,
     _LINES,
+    _SIZES,
     _MONEY,
     _ANSWERS,
     _BATCHES,
