@@ -32,9 +32,11 @@ def stop(documents: DocumentQuerySet) -> int:
 def close(documents: DocumentQuerySet, reason: str, *, at: datetime | None = None) -> int:
     """A person decided not to send them again; they stay failed and leave the list of decisions.
 
-    `at` is when: what is closed in several statements was closed in one act.
+    `at` is when: what is closed in several statements was closed in one act. The state is asked of the row itself and
+    not of a join, so whoever waited for somebody that sends them again finds nothing to close.
     """
-    failed = Document.objects.need_a_person().filter(pk__in=documents.values("pk"))
+    chosen = Document.objects.need_a_person().filter(pk__in=documents.values("pk"))
+    failed = Document.objects.filter(state=DocumentState.FAILED, closed_at__isnull=True, pk__in=chosen.values("pk"))
     return failed.update(closed_at=at or timezone.now(), closed_reason=reason)
 
 

@@ -1,15 +1,19 @@
 """Two who act at the same moment: a person decides while a worker is in the middle of something."""
 
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
+from django.db import connection, transaction
 from django.utils import timezone
 
 from labeling import faults, ledger
 from labeling.models import Batch, Document, DocumentText, Result, Upload
 from labeling.pipeline import cancel, erase, hold, ingest, settle, submit, withdraw
-from labeling.states import BatchState, DocumentState
+from labeling.states import BatchState, DocumentState, Way
+from labeling.transitions import failures
+from labeling.transitions.again import queue_again
 from tests.fake_api import FakeApi
 from tests.pipeline.story import (
     a_version,
@@ -134,3 +138,31 @@ def test_what_a_person_stops_while_it_is_in_doubt_never_goes_again(fake: FakeApi
     followed()
     assert states() == {DocumentState.WITHDRAWN: 3}
     assert Document.objects.filter(attempts=0).count() == 3
+
+
+def somebody_waits() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted)")
+        return bool(cursor.fetchone()[0])
+
+
+def test_who_closes_what_another_sends_again_at_that_moment_closes_nothing(fake: FakeApi) -> None:
+    brought_in(a_version(), texts(3))
+    Document.objects.update(state=DocumentState.FAILED, failure_reason="refused")
+    sending = threading.Event()
+
+    def sends() -> int:
+        with transaction.atomic():
+            moved = queue_again(Document.objects.all(), Way.NOW)
+            sending.set()
+            patience = time.monotonic() + 5
+            while not somebody_waits() and time.monotonic() < patience:
+                pass
+        return moved
+
+    def closes() -> int:
+        assert sending.wait(10)
+        return failures.close(Document.objects.all(), "not ours")
+
+    assert at_once(sends, closes) == [3, 0]
+    assert states() == {DocumentState.QUEUED: 3}
