@@ -11,6 +11,8 @@ from labeling.states import HoldKind, OrderState, Way
 
 from .ways import change_way
 
+PORTION = 10_000
+
 
 def order(
     *, upload: Upload | None, task: LabelingTask | None, way: Way, by: str, now: datetime, leaves_at: datetime
@@ -26,23 +28,31 @@ def order(
 
 
 def undo(pending: SendOrder, *, by: str, now: datetime) -> bool:
-    """pending to undone; False if it was carried out or taken back meanwhile."""
-    undone = SendOrder.objects.filter(pk=pending.pk, state=OrderState.PENDING).update(
-        state=OrderState.UNDONE, ended_at=now, ended_by=by
-    )
+    """pending to undone; False if something of it left, or it was taken back, meanwhile."""
+    untouched = SendOrder.objects.filter(pk=pending.pk, state=OrderState.PENDING, documents=0)
+    undone = untouched.update(state=OrderState.UNDONE, ended_at=now, ended_by=by)
     pending.refresh_from_db()
     return bool(undone)
 
 
-def carry_out(pending: SendOrder, now: datetime) -> int | None:
-    """pending to done, and its documents change their way, in one transaction; None if it was taken back."""
+def carry_out(pending: SendOrder, now: datetime, *, above: int) -> int | None:
+    """One portion of its documents with ids above this changes its way, in one transaction; after the last one the
+    order is done. Returns the id to go on above, None where there is nothing more: it is done, or was taken back.
+
+    Rows that somebody holds at this moment are passed over.
+    """
     with transaction.atomic():
         due = SendOrder.objects.filter(pk=pending.pk, state=OrderState.PENDING, leaves_at__lte=now)
-        if not due.update(state=OrderState.DONE, ended_at=now, ended_by=F("ordered_by")):
+        if not due.select_for_update(no_key=True).exists():
             return None
-        moved = change_way(concerned(pending), Way(pending.way))
-        SendOrder.objects.filter(pk=pending.pk).update(documents=moved)
-    return moved
+        rest = concerned(pending).exclude(way=pending.way).filter(pk__gt=above).order_by("pk")
+        ids = list(rest.values_list("pk", flat=True)[:PORTION])
+        moved = change_way(Document.objects.filter(pk__in=ids), Way(pending.way)) if ids else 0
+        due.update(documents=F("documents") + moved)
+        if len(ids) == PORTION:
+            return ids[-1]
+        due.update(state=OrderState.DONE, ended_at=now, ended_by=F("ordered_by"))
+    return None
 
 
 def concerned(pending: SendOrder) -> DocumentQuerySet:

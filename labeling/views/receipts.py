@@ -159,6 +159,8 @@ def _undo(request: WebRequest, order: SendOrder | None, newest: SendOrder | None
         return f"{last.ended_by} took it back already.", False
     if last and last.state == OrderState.DONE:
         return f"Too late: {noun(last.documents, 'document')} left at {_clock(last)}.", False
+    if order:
+        return f"Too late: {noun(order.documents, 'document')} of it left already, and the others follow.", False
     return "There is nothing to take back.", False
 
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 from labeling.models import Activity, Batch, Document, Gate, SendOrder, Upload
 from labeling.pipeline import conductor, hold, pausing, send_now, wishes, withdraw
 from labeling.states import BatchState, DocumentState, OrderState, Way
-from labeling.transitions import ways
+from labeling.transitions import orders, ways
 from tests.fake_api import FakeApi
 from tests.pipeline.story import a_version, at, brought_in, built, sent, setting, states, texts
 
@@ -143,6 +143,32 @@ def test_too_late_is_told_and_changes_nothing(fake: FakeApi, noon: datetime, mon
     assert not send_now.undo(order, by="bob")
     assert order.state == OrderState.DONE
     assert states() == {DocumentState.BATCHED: 3}
+
+
+def test_a_large_one_leaves_portion_by_portion_and_once_begun_it_goes_on(
+    fake: FakeApi, noon: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(orders, "PORTION", 2)
+    order = send_now.send_upload(brought_in(a_version(), texts(5), way=Way.TONIGHT), Way.NOW, by="ann")
+    assert order
+    above = orders.carry_out(order, noon + timedelta(seconds=30), above=0)
+    assert above
+    assert not send_now.undo(order, by="bob")
+    assert [way for _, _, way, *_ in rows()] == [Way.NOW, Way.NOW, *[Way.TONIGHT] * 3]
+    assert send_now.carry_out_due(noon + timedelta(seconds=31)) == 3
+    order.refresh_from_db()
+    assert (order.state, order.documents, order.ended_by) == (OrderState.DONE, 5, "ann")
+    assert {way for _, _, way, *_ in rows()} == {Way.NOW}
+
+
+def test_a_tick_sends_for_a_while_and_the_next_one_goes_on(
+    fake: FakeApi, noon: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(send_now, "PER_TICK", 0.0)
+    assert send_now.send_upload(brought_in(a_version(), texts(2), way=Way.TONIGHT), Way.NOW, by="ann")
+    assert send_now.carry_out_due(noon + timedelta(seconds=30)) == 0
+    monkeypatch.setattr(send_now, "PER_TICK", 15.0)
+    assert send_now.carry_out_due(noon + timedelta(seconds=31)) == 2
 
 
 def test_of_two_who_send_one_wins(fake: FakeApi) -> None:

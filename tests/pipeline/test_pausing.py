@@ -10,7 +10,7 @@ from django.utils import timezone
 from labeling.models import Document, Gate
 from labeling.pipeline import canary, conductor, decide, intake, pausing, send_now, settle, urgent
 from labeling.states import DocumentState, FailureReason, Way
-from labeling.transitions import gates, orders
+from labeling.transitions import gates
 from tests.fake_api import FakeApi, succeeded
 from tests.pipeline.story import (
     a_version,
@@ -60,7 +60,7 @@ def a_trial(fake: FakeApi) -> None:
 def an_order_to_send_now(fake: FakeApi) -> None:
     order = send_now.send_upload(brought_in(a_version(), texts(3), way=Way.TONIGHT), Way.URGENT, by="ann")
     assert order
-    orders.carry_out(order, order.leaves_at)
+    send_now.carry_out_due(order.leaves_at)
 
 
 def a_dead_attempt(fake: FakeApi) -> None:
