@@ -129,11 +129,13 @@ def rows_to_refuse(upload: Upload, settings: Configuration) -> Iterator[RefusedR
 
 
 def choose_again(upload: Upload, options: ReadOptions) -> bool:
-    """checked back to received with other options; False if it was imported or discarded meanwhile."""
+    """checked back to received with other options; False if it was imported or discarded meanwhile.
+
+    Read in another way it may not end its worker, so it has its tries back.
+    """
     Upload.objects.filter(pk=upload.pk, state=UploadState.CHECKED).update(state=UploadState.RECEIVED)
-    return bool(
-        Upload.objects.filter(pk=upload.pk, state=UploadState.RECEIVED).update(options=_as_json(options), error="")
-    )
+    waits = Upload.objects.filter(pk=upload.pk, state=UploadState.RECEIVED)
+    return bool(waits.update(options=_as_json(options), error="", import_tries=0))
 
 
 def confirm(upload: Upload, way: Way, *, imports_itself: bool = False, try_first: int = 0, by: str = "") -> bool:

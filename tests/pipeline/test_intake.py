@@ -108,6 +108,23 @@ def test_an_import_that_ends_its_worker_again_and_again_is_set_aside(monkeypatch
     assert "interrupted 5 times" in upload.error
 
 
+def test_a_file_whose_check_was_set_aside_has_its_tries_back_with_other_options(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    upload = intake.receive(
+        [MIXED], file_name="x.csv", version=a_version(), way=Way.NOW, options=ReadOptions(), settings=setting()
+    )
+    Upload.objects.filter(pk=upload.pk).update(import_tries=intake.MOST_TRIES)
+    upload.refresh_from_db()
+    with pytest.raises(FileRefused, match="was set aside"):
+        intake.check(upload, setting())
+    assert intake.choose_again(upload, ReadOptions(encoding="utf-8"))
+    upload.refresh_from_db()
+    intake.check(upload, setting())
+    upload.refresh_from_db()
+    assert (upload.state, upload.error) == (UploadState.CHECKED, "")
+
+
 def test_an_import_waits_while_the_disk_is_low_however_often_it_is_tried() -> None:
     upload = confirmed(a_version(), MIXED)
     for _ in range(intake.MOST_TRIES + 1):
