@@ -249,7 +249,6 @@ class FailureReason(Word):
     MISSING = "missing", "The batch ended and brought no line for it. Send it again if you accept the price."
     UNCLEAR = "unclear", "No clear answer came; it may have been paid. Send it again if you accept that."
     TOO_MANY_ATTEMPTS = "too_many_attempts", "It failed as often as allowed. Look at its history, then send it again."
-    POISON = "poison", "It ended its worker again and again and was set aside."
     CONFIGURATION = "configuration", "The model or the account is not set up for it. Correct that, then send it again."
     UNKNOWN_OUTCOME = "unknown_outcome", "The API answered in a way that Nightshift does not know yet."
     STOPPED = "stopped", "A person stopped it from going again by itself. Send it again when the trouble is over."

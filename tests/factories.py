@@ -124,7 +124,7 @@ def make_document(
             "result_id": leader.result_id,
         } | columns
     if columns.get("state") == DocumentState.FAILED:
-        columns.setdefault("failure_reason", FailureReason.POISON)
+        columns.setdefault("failure_reason", FailureReason.UNCLEAR)
     defaults: dict[str, Any] = {
         "version_id": upload.version_id,
         "row_number": upload.rows + 1,

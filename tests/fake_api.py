@@ -43,6 +43,7 @@ FUNCTIONS = (
     "account",
 )
 WORKSPACE = "wrkspc_fake"
+CONTEXT_TOKENS = 200_000
 
 Answer = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 """Makes the `result` of a result line from the params of a request."""
@@ -204,7 +205,7 @@ class FakeApi:
         self._call("models", None)
         priced = {price.model for price in SEED_PRICES}
         return [
-            ModelInfo(model.id, model.id, "active", None, model.context_tokens, model.max_output_tokens, True, True)
+            ModelInfo(model.id, model.id, "active", None, CONTEXT_TOKENS, model.max_output_tokens, True, True)
             for model in MODELS.values()
             if model.id in priced
         ]

@@ -22,7 +22,6 @@ class Model:
     """
 
     id: str
-    context_tokens: int
     max_output_tokens: int
     min_cacheable_tokens: int
     thinking: frozenset[str]
@@ -34,8 +33,7 @@ class Model:
     """The earliest day on which it may be retired, where Anthropic named one."""
 
 
-_LARGE = (1_000_000, 128_000)
-_SMALL = (200_000, 64_000)
+_LARGE, _SMALL = 128_000, 64_000
 _ADAPTIVE = frozenset({"adaptive"})
 _ADAPTIVE_OR_OFF = frozenset({"adaptive", "disabled"})
 _ADAPTIVE_OR_BETWEEN_TOOLS = frozenset({"adaptive", "between_tools"})
@@ -44,17 +42,17 @@ _OFF = frozenset({"disabled"})
 
 def _always_thinking(model: str, *, min_cacheable: int = 512, not_before: date | None = None) -> Model:
     """Thinking cannot be switched off: "disabled" is refused."""
-    return Model(model, *_LARGE, min_cacheable, _ADAPTIVE, always_thinks=True, not_before=not_before)
+    return Model(model, _LARGE, min_cacheable, _ADAPTIVE, always_thinks=True, not_before=not_before)
 
 
 def _thinking_on_request(model: str, *, min_cacheable: int, not_before: date | None = None) -> Model:
     """4.6 to 4.8 do not think unless they are told to."""
-    return Model(model, *_LARGE, min_cacheable, _ADAPTIVE_OR_OFF, not_before=not_before)
+    return Model(model, _LARGE, min_cacheable, _ADAPTIVE_OR_OFF, not_before=not_before)
 
 
 def _of_2025(model: str, *, min_cacheable: int, takes_effort: bool, not_before: date | None = None) -> Model:
     """4.5 knows no adaptive thinking and does not think unless told to."""
-    return Model(model, *_SMALL, min_cacheable, _OFF, takes_effort=takes_effort, not_before=not_before)
+    return Model(model, _SMALL, min_cacheable, _OFF, takes_effort=takes_effort, not_before=not_before)
 
 
 MODELS: dict[str, Model] = {
@@ -63,7 +61,7 @@ MODELS: dict[str, Model] = {
         # Thinks by default; may be switched off up to effort high.
         Model(
             "claude-haiku-5-5",
-            *_LARGE,
+            _LARGE,
             512,
             _ADAPTIVE_OR_OFF,
             sparing="disabled",
@@ -73,7 +71,7 @@ MODELS: dict[str, Model] = {
         # "disabled" is refused; "between_tools" means no thinking in a request without tools.
         Model(
             "claude-sonnet-5-5",
-            *_LARGE,
+            _LARGE,
             512,
             _ADAPTIVE_OR_BETWEEN_TOOLS,
             sparing="between_tools",
@@ -89,14 +87,14 @@ MODELS: dict[str, Model] = {
         _always_thinking("claude-mythos-preview", min_cacheable=2048, not_before=date(2026, 6, 30)),
         Model(
             "claude-opus-5",
-            *_LARGE,
+            _LARGE,
             512,
             _ADAPTIVE_OR_OFF,
             sparing="disabled",
             sparing_efforts=MODERATE_EFFORTS,
             not_before=date(2027, 7, 24),
         ),
-        Model("claude-sonnet-5", *_LARGE, 1024, _ADAPTIVE_OR_OFF, sparing="disabled", not_before=date(2027, 6, 30)),
+        Model("claude-sonnet-5", _LARGE, 1024, _ADAPTIVE_OR_OFF, sparing="disabled", not_before=date(2027, 6, 30)),
         _thinking_on_request("claude-opus-4-8", min_cacheable=1024, not_before=date(2027, 5, 28)),
         _thinking_on_request("claude-opus-4-7", min_cacheable=2048, not_before=date(2027, 4, 16)),
         _thinking_on_request("claude-opus-4-6", min_cacheable=4096, not_before=date(2027, 2, 5)),

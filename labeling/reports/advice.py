@@ -83,11 +83,6 @@ ADVICE: dict[FailureReason, Advice] = {
         "Safe to send again: the trouble was the API’s or time ran out, and nothing was charged.",
         Change.NOTHING, "Send again",
     ),
-    _REASONS.POISON: Advice(
-        "It ended its worker and was set aside", "err", Safety.MAY_PAY_TWICE,
-        "Look at one of them before all go again: it may end its worker once more.",
-        Change.NOTHING, "Look and decide",
-    ),
     _REASONS.CONFIGURATION: Advice(
         "The model or the account is not set up for it", "err", Safety.CHANGE_FIRST,
         "Nothing was charged. Correct the key, the account or the model first; then sending again is safe.",

@@ -51,7 +51,7 @@ def furnish(ada: User) -> dict[str, list[str]]:
         "night": ["/"],
         "nights": ["/nights/"],
         "night_of": [reverse("night_of", args=(night.date,))],
-        "need": [reverse("need", args=(f"decision--{SLUG}--{reason}",)) for reason in ("not_a_label", "poison")],
+        "need": [reverse("need", args=(f"decision--{SLUG}--{reason}",)) for reason in ("not_a_label", "unclear")],
         "uploads": ["/uploads/"],
         "upload_new": ["/uploads/new/"],
         "upload": [reverse("upload", args=(upload.pk,)) for upload in uploads],
@@ -139,12 +139,12 @@ def _answers(version: LabelingTaskVersion, night: Night) -> Upload:
         reason=FailureReason.REFUSED,
         by="ada",
     )
-    make_document(upload, state="failed", failure_reason=FailureReason.POISON)
+    make_document(upload, state="failed", failure_reason=FailureReason.UNCLEAR)
     going_again = make_request(make_document(make_upload(version)))
     make_result(going_again, usable=False, goes_again=True, outcome=Outcome.EXPIRED)
     ingest._finish(batch)
     Upload.objects.filter(pk=upload.pk).update(state=UploadState.DONE, done_at=timezone.now())
-    needs.take(f"decision--{SLUG}--poison", by=User.objects.get(), note=hostile.REASON)
+    needs.take(f"decision--{SLUG}--unclear", by=User.objects.get(), note=hostile.REASON)
     return upload
 
 

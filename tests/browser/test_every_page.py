@@ -41,7 +41,7 @@ ELSEWHERE = {"login", "restored", "account_add", "account_password"}
 FIELDS = "(area) => area.form.insertAdjacentHTML('beforeend', '<input type=hidden name=x>'.repeat(10_001))"
 BACKGROUND = "getComputedStyle(document.body).backgroundColor"
 NO_PAGE = re.compile(r"live/|healthz|.*\.(csv|jsonl|js)$|.*labels\.|.*/original$")
-A_VALUE = {"int": 1, "slug": "letters", "text": "x", "date": date(2026, 11, 19), "reason": FailureReason.POISON}
+A_VALUE = {"int": 1, "slug": "letters", "text": "x", "date": date(2026, 11, 19), "reason": FailureReason.UNCLEAR}
 
 
 @pytest.fixture(scope="module")

@@ -169,7 +169,7 @@ def test_a_document_that_is_sent_again_keeps_its_label_until_a_better_one_arrive
     document = make_document()
     first = make_request(document)
     make_result(first, answer="red")
-    Document.objects.filter(pk=document.pk).update(state=DocumentState.FAILED, failure_reason=FailureReason.POISON)
+    Document.objects.filter(pk=document.pk).update(state=DocumentState.FAILED, failure_reason=FailureReason.UNCLEAR)
     queue_again(Document.objects.filter(pk=document.pk), document.way)
     make_request(document)
 

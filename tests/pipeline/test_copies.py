@@ -132,7 +132,7 @@ def test_a_document_with_a_label_keeps_it_when_it_is_sent_again_and_fails(fake: 
     brought_in(a_version(), ["a"])
     played(fake)
     label = the_document().result_id
-    Document.objects.update(state=DocumentState.FAILED, failure_reason=FailureReason.POISON)
+    Document.objects.update(state=DocumentState.FAILED, failure_reason=FailureReason.UNCLEAR)
     again.queue_again(Document.objects.all(), Way.NOW)
     played(fake, setting())
     assert (the_document().state, the_document().result_id) == (DocumentState.FAILED, label)

@@ -318,7 +318,7 @@ def test_closings_are_paged_by_their_time(operator: Client, failures: LabelingTa
         make_document(
             upload,
             state="failed",
-            failure_reason="poison",
+            failure_reason="unclear",
             closed_at=start + timedelta(minutes=number),
             closed_reason=f"closing {number} of many",
         )

@@ -91,7 +91,7 @@ def test_a_usual_finish_needs_three_ended_batches(viewer: Client) -> None:
 
 def test_a_list_of_decisions_follows_what_happens(operator: Client) -> None:
     upload = make_upload()
-    make_document(upload, state="failed", failure_reason="poison")
+    make_document(upload, state="failed", failure_reason="unclear")
     url, _ = poll_of(operator.get("/decisions/").content.decode())
     make_result(make_request(make_document(upload)), usable=False, failure_reason="not_a_label")
     html = operator.get(url, headers={"HX-Request": "true"}).content.decode()

@@ -7,11 +7,11 @@ from labeling.models import Activity, Document, Taken
 from tests.factories import make_document, make_task, make_upload, make_version
 from tests.web.reading import see, words
 
-KEY = "decision--letters--poison"
+KEY = "decision--letters--unclear"
 
 
 def make_need() -> Document:
-    return make_document(make_upload(make_version(make_task(slug="letters"))), state="failed", failure_reason="poison")
+    return make_document(make_upload(make_version(make_task(slug="letters"))), state="failed", failure_reason="unclear")
 
 
 def test_who_takes_a_need_is_shown_with_the_note(operator: Client, viewer: Client) -> None:

@@ -45,7 +45,7 @@ def test_the_first_page_says_where_everything_is(viewer: Client) -> None:
     make_result(make_request(make_document(upload)))
     make_request(make_document(upload))
     make_document(upload)
-    make_document(upload, state="failed", failure_reason="poison")
+    make_document(upload, state="failed", failure_reason="unclear")
     make_document(upload, state="withdrawn")
     assert "5 came in = 1 labeled + 1 waiting + 1 in flight + 1 failed + 1 withdrawn" in see(viewer, "/")
 
@@ -121,12 +121,12 @@ def test_one_thing_needs_and_two_things_need(operator: Client) -> None:
     Heartbeat.objects.filter(queue="bulk").delete()  # the schedules are on time, and one queue has no worker
     make_request(make_document(make_upload()))
     assert "1 thing needs you" in see(operator, "/")
-    make_document(state="failed", failure_reason="poison")
+    make_document(state="failed", failure_reason="unclear")
     assert "1 decision and 1 other thing for you" in see(operator, "/")
 
 
 def test_a_viewer_is_not_asked_to_decide(operator: Client, viewer: Client) -> None:
-    make_document(state="failed", failure_reason="poison")
+    make_document(state="failed", failure_reason="unclear")
     assert ">Decide</a>" in operator.get("/").content.decode()
     seen = viewer.get("/").content.decode()
     assert (">Look</a>" in seen, ">Decide</a>" in seen) == (True, False)
