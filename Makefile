@@ -46,8 +46,8 @@ bench: $(VENV)/installed-dev ## measure the whole way of 100,000 documents besid
 bench-pages: $(VENV)/installed-dev ## time every page and live part in a house of 200,000 documents and 200 batches
 	@exec $(PYTHON) -m benchmarks.pages $(ARGS)
 
-screenshots: $(VENV)/installed-dev chromium ## take the pictures of docs/screenshots again
-	@exec $(PYTHON) docs/screenshots.py
+screenshots: $(VENV)/installed-dev chromium ## take the pictures of docs/screenshots again; ARGS="night uploads" takes some
+	@exec $(PYTHON) docs/screenshots.py $(ARGS)
 
 requirements: $(VENV)/installed-dev ## compile requirements*.in to the pinned requirements*.txt (with Python 3.11)
 	@$(COMPILE) --output-file requirements.txt requirements.in

@@ -1,5 +1,7 @@
 """`make screenshots`: a picture of every page, taken of the real thing, light and wide and dark on a phone.
 
+`make screenshots ARGS="night uploads"` takes those of some pages and leaves the others as they are.
+
 Two installations of their own, removed afterwards. In the first everything is real but the API, which is the sandbox:
 a file goes from its check over a trial to its labels. The second is seeded with the rows of many nights, as
 `manage.py seed_documents` makes them, because one night has no history; nobody works in it, so that it stands still
@@ -7,6 +9,7 @@ while it is looked at. docs/screens.md shows every picture with a sentence.
 """
 
 import base64
+import json
 import os
 import re
 import shutil
@@ -47,13 +50,10 @@ WORKED_IN = {
     "upload-withdraw": "/uploads/1/withdraw/",
     "upload-again": "/uploads/1/again/",
     "document": "/documents/8/",
-    "doubts": "/doubts/",
-    "doubt": "/doubts/1/",
     "task-edit": "/tasks/document-type/edit/",
     "task-tried": "/tasks/document-type/tries/4/",
     "version-use": "/tasks/document-type/versions/2/use/",
     "erase": "/erase/?u=1",
-    "restored": "/restored/",
     "settings": "/settings/",
     "accounts": "/accounts/",
     "password": "/password",
@@ -67,7 +67,7 @@ SEEDED = {
     "need": "/needs/decision--support-ticket-intent--cut_off/",
     "uploads": "/uploads/",
     "upload-in-flight": "/uploads/{in_flight}/",
-    "documents": "/documents/?q=refund",
+    "documents": "/documents/?q=refund&state=labeled",
     "selection": "/documents/selections/{selection}/",
     "batches": "/batches/",
     "batch": "/batches/{ended}/",
@@ -83,7 +83,9 @@ SEEDED = {
     "activity": "/activity/",
     "admin": "/admin/",
 }
-NAMES = [*NOBODY, *BEFORE_ANYTHING, *WORKED_IN, *SEEDED]
+IN_DOUBT = {"doubts": "/doubts/", "doubt": "/doubts/{doubtful}/"}
+AFTER_A_RESTORE = {"restored": "/restored/"}
+PAGES = NOBODY | BEFORE_ANYTHING | WORKED_IN | SEEDED | IN_DOUBT | AFTER_A_RESTORE
 TASKS = CHECKOUT / "examples" / "tasks.toml"
 EXAMPLE = CHECKOUT / "examples" / "documents.csv"
 PASSWORD = "as-seen-on-pictures"  # noqa: S105 -- of a house that is gone when it is seen
@@ -111,18 +113,26 @@ class House:
         return self.manage("shell", "--no-imports", "-c", program).strip().rpartition("\n")[2]
 
 
-def main() -> int:
-    shutil.rmtree(PICTURES, ignore_errors=True)
-    PICTURES.mkdir()
+def main(names: list[str]) -> int:
+    if unknown := set(names) - set(PAGES):
+        raise SystemExit(f"No page is called {', '.join(sorted(unknown))}.")
+    if not names:
+        shutil.rmtree(PICTURES, ignore_errors=True)
+    PICTURES.mkdir(exist_ok=True)
+    wanted = set(names or PAGES)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=_chromium(), args=CHROMIUM_FLAGS)
-        with _house_at_work() as house:
-            _take(browser, house, NOBODY, signed_in=False)
-            _take(browser, house, BEFORE_ANYTHING)
-            _work(browser, house)
-            _take(browser, house, WORKED_IN)
-        with _seeded_house() as house:
-            _take(browser, house, _in_the_seeded_house(house))
+        if wanted & set(NOBODY | BEFORE_ANYTHING | WORKED_IN):
+            with _house_at_work() as house:
+                _take(browser, house, NOBODY, wanted, signed_in=False)
+                _take(browser, house, BEFORE_ANYTHING, wanted)
+                if wanted & set(WORKED_IN):
+                    _work(browser, house)
+                    _take(browser, house, WORKED_IN, wanted)
+        if wanted & set(SEEDED | IN_DOUBT | AFTER_A_RESTORE):
+            with _seeded_house() as house:
+                for pages, what in ((SEEDED, "furnish"), (IN_DOUBT, "trouble"), (AFTER_A_RESTORE, "restore")):
+                    _take(browser, house, _addresses(house, pages, what), wanted)
         browser.close()
     return 0
 
@@ -230,34 +240,21 @@ def _seeded_house() -> Iterator[House]:
             house.manage("devdb", "stop", "--force")
 
 
-def _in_the_seeded_house(house: House) -> dict[str, str]:
-    """Its addresses, with workers that are well."""
-    program = """
-from django.contrib.auth.models import User
-from labeling.models import Batch, Document, Night, Upload
-from labeling.pipeline import bulk
-from tests.factories import make_workers_well
-make_workers_well()
-labeled = Document.objects.filter(state="labeled").order_by("-pk")
-chosen = bulk.choose(list(labeled.values_list("pk", flat=True)[:200]), by="admin")
-in_flight = Batch.objects.filter(state="in_progress").first()
-ended = Batch.objects.filter(state="ingested").order_by("-pk")[3]
-newest = Upload.objects.order_by("-pk")
-print(Night.objects.order_by("-date")[1].date, newest[1].pk, chosen.key, ended.pk, in_flight.pk)
-"""
-    yesterday, in_flight, selection, ended, open_ = house.ask(program).split()
-    known = {"yesterday": yesterday, "in_flight": in_flight, "selection": selection, "ended": ended, "open": open_}
-    return {name: path.format(**known) for name, path in SEEDED.items()}
+def _addresses(house: House, pages: dict[str, str], what: str) -> dict[str, str]:
+    """Of pages that need a function of `docs/furniture.py` to have something to show."""
+    known = json.loads(house.ask(f"import json; from docs import furniture; print(json.dumps(furniture.{what}()))"))
+    return {name: path.format(**known) for name, path in pages.items()}
 
 
 # --- looking ---------------------------------------------------------------------------------------------------------
 
 
-def _take(browser: Browser, house: House, paths: dict[str, str], *, signed_in: bool = True) -> None:
+def _take(browser: Browser, house: House, paths: dict[str, str], wanted: set[str], *, signed_in: bool = True) -> None:
+    chosen = {name: path for name, path in paths.items() if name in wanted}
     for scheme, width, most_height in LOOKS:
         context = _context(browser, house, scheme, width, signed_in=signed_in)
         page = context.new_page()
-        for name, path in paths.items():
+        for name, path in chosen.items():
             page.goto(house.address + path)
             _picture(page, PICTURES / f"{name}-{scheme}.webp", width, most_height)
         context.close()
@@ -330,9 +327,9 @@ def _chromium() -> str:
 
 if __name__ == "__main__":
     began = time.monotonic()
-    code = main()
+    code = main(sys.argv[1:])
     taken = list(PICTURES.glob("*.webp"))
     megabytes = sum(file.stat().st_size for file in taken) / 1_000_000
     where = PICTURES.relative_to(CHECKOUT)
-    print(f"{len(taken)} pictures in {where}, {megabytes:.1f} MB, {time.monotonic() - began:.0f} s")
+    print(f"{len(taken)} pictures are in {where}, {megabytes:.1f} MB, {time.monotonic() - began:.0f} s")
     sys.exit(code)

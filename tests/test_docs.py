@@ -30,7 +30,7 @@ NO_PAGES = ("_csv", "_answers", "_labels", "_original", "_refused", "_requests",
 """How the names of addresses end that answer with a file, or to a program."""
 
 PLACES = {"{yesterday}": "2026-11-19", "{selection}": "Ab12Cd34Ef56"} | dict.fromkeys(
-    ("{in_flight}", "{ended}", "{open}"), "1"
+    ("{in_flight}", "{ended}", "{open}", "{doubtful}"), "1"
 )
 
 
@@ -241,14 +241,13 @@ def test_every_page_has_its_picture_and_every_picture_its_place():
     """The pages are those of the table of addresses; downloads, live parts, and answers for programs are none."""
     looked_at = {
         resolve(re.sub(r"{\w+}", lambda part: PLACES[part[0]], path).partition("?")[0]).url_name
-        for paths in (screenshots.NOBODY, screenshots.BEFORE_ANYTHING, screenshots.WORKED_IN, screenshots.SEEDED)
-        for path in paths.values()
+        for path in screenshots.PAGES.values()
         if path != screenshots.WORKED_IN["not-found"]
     }
     pages = {a.name for a in TABLE if "GET" in a.methods and not a.is_live and not a.name.endswith(NO_PAGES)}
     assert pages - looked_at == set()
     shown = re.findall(r"\(screenshots/(\S+)\)", text_of("docs/screens.md"))
-    assert sorted(shown) == sorted(f"{name}-{look}.webp" for name in screenshots.NAMES for look in ("light", "dark"))
+    assert sorted(shown) == sorted(f"{name}-{look}.webp" for name in screenshots.PAGES for look in ("light", "dark"))
     assert sorted(shown) == sorted(file.name for file in screenshots.PICTURES.iterdir())
 
 
