@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from django import forms
 
+from labeling.reports.paging import LARGEST_ID
 from labeling.states import LimitScope
 
 from .fields import reason_field
@@ -24,3 +25,7 @@ class LimitReleaseForm(forms.Form):
         error_messages={"invalid": "Write the amount like 12.50.", "min_value": "Release more than nothing."},
     )
     why = reason_field()
+    seen = forms.IntegerField(required=False, min_value=0, max_value=LARGEST_ID)
+
+    def clean_seen(self) -> int:
+        return int(self.cleaned_data["seen"] or 0)

@@ -1,4 +1,4 @@
-"""Locks that are held to the end of the transaction: of a labeling task, and of erasing."""
+"""Locks that are held to the end of the transaction: of a labeling task, of erasing, of releasing money."""
 
 from collections.abc import Sequence
 
@@ -6,6 +6,7 @@ from django.db import connection
 
 _TASK = "hashtextextended('nightshift task ' || {task}, 0)"
 _ERASING = "hashtextextended('nightshift erase', 0)"
+_RELEASING = "hashtextextended('nightshift limit release', 0)"
 
 
 def lock_task_alone(task_id: int) -> None:
@@ -37,3 +38,9 @@ def lock_erasing_shared() -> None:
     """Nobody erases meanwhile: what is stored now is there to be erased, or sees that its document was."""
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT pg_advisory_xact_lock_shared({_ERASING})")
+
+
+def lock_releases_of_limits() -> None:
+    """Two who release more money than a limit allows come one after the other."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT pg_advisory_xact_lock({_RELEASING})")

@@ -45,8 +45,19 @@ def limit_release(request: WebRequest) -> HttpResponseBase:
     scope, amount, why = form.cleaned_data["scope"], form.cleaned_data["amount"], form.cleaned_data["why"]
     standing = limits.standing_of(scope, settings_of(request), timezone.now())
     with transaction.atomic():
-        row = release(scope, standing.date, amount, by=request.user.get_username(), why=why)
-        activity.record(request.user, f"Released {row}: {why}", f"limit:{scope}")
+        seen, by = form.cleaned_data["seen"], request.user.get_username()
+        row = release(scope, standing.date, amount, seen=seen, by=by, why=why)
+        if row:
+            activity.record(request.user, f"Released {row}: {why}", f"limit:{scope}")
+    if row is None:
+        messages.error(request, _who_was_first())
+        return redirect("limits")
     wake()
     messages.success(request, f"Released: {row}.")
     return redirect("limits")
+
+
+def _who_was_first() -> str:
+    newest = LimitRelease.objects.first()
+    who = f"{newest.by} was first: released {newest}. " if newest else ""
+    return f"Nothing was released. {who}Look again, and release more if it is still wanted."

@@ -1,14 +1,14 @@
 """Money limits: reserved before anything leaves, replaced by what was paid, never exceeded by two at once."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from random import Random
 from typing import Any
 
 import pytest
 from django.db import close_old_connections
-from django.db.models import Sum
+from django.db.models import Max, Sum
 from django.utils import timezone
 
 from labeling import waiting
@@ -18,7 +18,7 @@ from labeling.models import Batch, Document, LimitRelease, ModelPrice, Request, 
 from labeling.money import limits
 from labeling.pipeline import build, canary, conductor, submit, urgent
 from labeling.states import BatchState, DocumentState, Lane, LimitScope, WaitingReason, Way
-from labeling.transitions.limits import release
+from labeling.transitions.limits import release as release_having_seen
 from labeling.transitions.tallies import fold
 from tests.fake_api import FakeApi, errored, message, succeeded
 from tests.pipeline.story import (
@@ -40,6 +40,14 @@ from tests.pipeline.story import (
 pytestmark = pytest.mark.usefixtures("house")
 
 FREE = Decimal(0)
+
+
+def release(scope: LimitScope, on: date, amount_usd: Decimal | None) -> LimitRelease:
+    """An admin who saw what was released before."""
+    seen = LimitRelease.objects.aggregate(n=Max("pk"))["n"] or 0
+    row = release_having_seen(scope, on, amount_usd, seen=seen, by="ann", why="the month ends")
+    assert row
+    return row
 
 
 def worst(version: Any, lane: Lane, text: str = "text number 0") -> Decimal:
@@ -192,12 +200,12 @@ def test_an_admin_releases_an_amount_or_everything() -> None:
     one = worst(version, Lane.BATCH)
     settings, today = night(2 * one), timezone.now().date()
     assert [batch.request_total for batch in built(settings)] == [2]
-    release(LimitScope.NIGHT, today, 3 * one, by="ann", why="the month ends")
+    release(LimitScope.NIGHT, today, 3 * one)
     assert [batch.request_total for batch in built(settings)] == [3]
-    release(LimitScope.URGENT, today, None, by="ann", why="another limit")
-    release(LimitScope.NIGHT, today - timedelta(days=1), None, by="ann", why="another night")
+    release(LimitScope.URGENT, today, None)
+    release(LimitScope.NIGHT, today - timedelta(days=1), None)
     assert built(settings) == []
-    release(LimitScope.NIGHT, today, None, by="ann", why="all of it")
+    release(LimitScope.NIGHT, today, None)
     assert [batch.request_total for batch in built(settings)] == [1]
     assert LimitRelease.objects.count() == 4
 
@@ -359,7 +367,7 @@ def _steps(chance: Random, versions: list[Any], fake: FakeApi, settings: Any, on
 
     def let_go() -> None:
         scope = chance.choice(list(LimitScope))
-        release(scope, today, one * chance.randrange(1, 3), by="ann", why="more")
+        release(scope, today, one * chance.randrange(1, 3))
 
     acts = (bring, bring, lambda: built(settings), answer, fail, call, let_go, fold)
     for _ in range(25):
@@ -380,3 +388,13 @@ def test_requests_in_batches_carry_no_reservation_of_their_own() -> None:
     brought_in(a_version(), texts(3))
     built()
     assert not Request.objects.filter(reserved_usd__isnull=False).exists()
+
+
+def test_of_two_who_release_the_same_at_once_one_does() -> None:
+    today = timezone.now().date()
+
+    def admin() -> LimitRelease | None:
+        return release_having_seen(LimitScope.NIGHT, today, Decimal(5), seen=0, by="ann", why="the month ends")
+
+    assert [row is None for row in at_once(admin, admin)].count(True) == 1
+    assert LimitRelease.objects.count() == 1

@@ -53,6 +53,17 @@ def test_an_admin_releases_an_amount_for_the_night_in_force(limited: None, admin
     )
 
 
+def test_who_releases_twice_lets_go_once(limited: None, admin: Client) -> None:
+    asked = {"scope": "night", "amount": "5", "why": "the month ends", "seen": "0"}
+    admin.post("/limits/release", asked)
+    told = words(admin.post("/limits/release", asked, follow=True).content)
+    assert "Nothing was released. admin-person was first: released $5 more" in told
+    newest = LimitRelease.objects.get().pk
+    assert f'name="seen" value="{newest}"' in admin.get("/limits/").content.decode()
+    admin.post("/limits/release", {**asked, "seen": newest})
+    assert LimitRelease.objects.count() == 2
+
+
 def test_an_empty_amount_is_everything(limited: None, admin: Client) -> None:
     admin.post("/limits/release", {"scope": "night", "amount": "", "why": "all"})
     assert LimitRelease.objects.get().amount_usd is None
