@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+from django.utils import timezone
+
 from labeling.configuration import Configuration
 from labeling.models import Document, FoundBatch, Restoration
 from labeling.states import DocumentState
@@ -26,7 +28,8 @@ def hindrances(restoration: Restoration, settings: Configuration) -> list[str]:
     if restoration.listed_at is None:
         found.append(f"The API's list of Message Batches was not read yet. {restoration.note}".strip())
     elif restoration.listed_at < sure_from:
-        found.append(f"The API's list is read once more after {sure_from:%H:%M} UTC, because it may be late.")
+        then = timezone.localtime(sure_from)
+        found.append(f"The API's list is read once more after {then:%H:%M %Z}, because it may be late.")
     open_ones = FoundBatch.objects.open().filter(restoration=restoration).count()
     if open_ones:
         words = (
