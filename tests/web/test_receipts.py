@@ -283,6 +283,8 @@ def test_who_withdraws_second_reads_who_was_first(ann: Client, fake: FakeApi) ->
 def test_the_same_file_is_imported_again_under_another_task(ann: Client, fake: FakeApi) -> None:
     upload = brought_in(a_version(), texts(3))
     a_version("shapes")
+    a_version("animals")
+    assert '<option value="colors" selected>' in ann.get(url(upload, "again/")).content.decode()
     assert "is read again" in press(ann, url(upload, "again/"), task="shapes")
     again = Upload.objects.latest("pk")
     assert (again.sha256, again.version.task.slug, again.state) == (upload.sha256, "shapes", UploadState.RECEIVED)
