@@ -209,7 +209,7 @@ def test_all_nights_are_paged_by_date(viewer: Client, version: LabelingTaskVersi
         Night.objects.create(date=at.date(), due_at=at)
     stored(Night.objects.get(date=date(2026, 2, 10)), version, 10, 8)
     first = see(viewer, "/nights/")
-    assert "N-2026-02-10 Tuesday 1 10 8 2" in first
+    assert "N-2026-02-10 Tuesday 1 10 sent 8 labeled 2 not" in first
     assert "N-2026-01-02" not in first
     assert "N-2026-01-02" in see(viewer, "/nights/?before=2026-01-11")
     assert see(viewer, "/nights/?before=nonsense")
