@@ -10,18 +10,20 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from labeling.models import Batch, Candidate, Document, LabelingTask, Night, Request, Upload
-from labeling.pipeline import bulk, hold, settle
-from labeling.states import BatchState, BulkKind, DocumentState, Found, Verdict, Way
-from labeling.transitions import needs, restorations
-from tests.factories import make_batch, make_document, make_request, make_upload, make_workers_well
+from labeling.pipeline import bulk, decide, hold, settle
+from labeling.reports.failures import documents_of, open_causes
+from labeling.states import BatchState, BulkKind, DocumentState, Found, Lane, LimitScope, Outcome, Verdict, Way
+from labeling.transitions import limits, needs, restorations
+from tests.factories import make_batch, make_document, make_request, make_result, make_upload, make_workers_well
 
 TASK = "support-ticket-intent"
 IN_DOUBT = 60
 CHOSEN = 200
+GOING_AGAIN = 24
 
 
 def furnish() -> dict[str, object]:
-    """People behind the uploads, workers that are well, a selection that something was done with."""
+    """People behind the uploads and in Activity, a selection that something was done with, what goes again."""
     make_workers_well()
     admin = User.objects.get()
     people = [admin, *(User.objects.create_user(name) for name in ("olga.petrova", "omar"))]
@@ -36,6 +38,14 @@ def furnish() -> dict[str, object]:
     bulk.begin(chosen, BulkKind.RESTORE, user=people[1])
     newest = Upload.objects.order_by("-pk")
     hold.hold_upload(newest[0], by=people[1], reason="Waiting for the legal team", until=None)
+    for cause in open_causes():
+        if cause.documents == 1:
+            own = documents_of(cause.task, cause.reason)
+            decide.close(own, "Labeled by hand", task=cause.task, reason=cause.reason, by=people[2])
+    last_night = Night.objects.latest("date").date
+    limits.release(
+        LimitScope.NIGHT, last_night, Decimal("0.10"), seen=0, by="admin", why="The Friday file comes on top."
+    )
     undecided = Request.objects.filter(document__state=DocumentState.FAILED, document__closed_at=None)
     ended = Batch.objects.filter(pk__in=undecided.values("batch"), expired__gt=0).order_by("-pk").first()
     in_flight = Batch.objects.filter(state=BatchState.IN_PROGRESS).first()
@@ -48,6 +58,16 @@ def furnish() -> dict[str, object]:
         "ended": ended.pk,
         "open": in_flight.pk,
     }
+
+
+def go_again() -> dict[str, object]:
+    """The API was overloaded a moment ago; asked for right before the pictures, because it waits some minutes only."""
+    version = LabelingTask.objects.get(slug=TASK).version_in_use
+    upload = make_upload(version, file_name=f"{TASK}-noon.csv", way=Way.URGENT)
+    for n in range(GOING_AGAIN):
+        request = make_request(make_document(upload, text=f"My card was charged twice, order {n}."), lane=Lane.URGENT)
+        make_result(request, outcome=Outcome.ERRORED, goes_again=True, error_type="overloaded_error")
+    return {}
 
 
 def trouble() -> dict[str, object]:

@@ -73,7 +73,6 @@ SEEDED = {
     "batch": "/batches/{ended}/",
     "batch-in-flight": "/batches/{open}/",
     "decisions": "/decisions/",
-    "decisions-going-again": "/decisions/?tab=again",
     "decisions-closed": "/decisions/?tab=closed",
     "cause": "/decisions/support-ticket-intent/cut_off/",
     "savings": "/savings/",
@@ -83,9 +82,10 @@ SEEDED = {
     "activity": "/activity/",
     "admin": "/admin/",
 }
+GOING_AGAIN = {"decisions-going-again": "/decisions/?tab=again"}
 IN_DOUBT = {"doubts": "/doubts/", "doubt": "/doubts/{doubtful}/"}
 AFTER_A_RESTORE = {"restored": "/restored/"}
-PAGES = NOBODY | BEFORE_ANYTHING | WORKED_IN | SEEDED | IN_DOUBT | AFTER_A_RESTORE
+PAGES = NOBODY | BEFORE_ANYTHING | WORKED_IN | SEEDED | GOING_AGAIN | IN_DOUBT | AFTER_A_RESTORE
 TASKS = CHECKOUT / "examples" / "tasks.toml"
 EXAMPLE = CHECKOUT / "examples" / "documents.csv"
 PASSWORD = "as-seen-on-pictures"  # noqa: S105 -- of a house that is gone when it is seen
@@ -129,9 +129,14 @@ def main(names: list[str]) -> int:
                 if wanted & set(WORKED_IN):
                     _work(browser, house)
                     _take(browser, house, WORKED_IN, wanted)
-        if wanted & set(SEEDED | IN_DOUBT | AFTER_A_RESTORE):
+        if wanted & set(SEEDED | GOING_AGAIN | IN_DOUBT | AFTER_A_RESTORE):
             with _seeded_house() as house:
-                for pages, what in ((SEEDED, "furnish"), (IN_DOUBT, "trouble"), (AFTER_A_RESTORE, "restore")):
+                for pages, what in (
+                    (SEEDED, "furnish"),
+                    (GOING_AGAIN, "go_again"),
+                    (IN_DOUBT, "trouble"),
+                    (AFTER_A_RESTORE, "restore"),
+                ):
                     _take(browser, house, _addresses(house, pages, what), wanted)
         browser.close()
     return 0
@@ -182,7 +187,8 @@ def _wait_for_workers(house: House) -> None:
 
 
 def _work(browser: Browser, house: House) -> None:
-    """U-1 is labeled, and the answer to its create call was lost; U-2 is checked; U-3 was tried; a draft waits."""
+    """U-1 is labeled, and the answer to its create call was lost; U-2 is checked; U-3 was tried; a draft was tried,
+    and U-5 waits for tonight under the version before it."""
     house.manage("load_tasks", str(TASKS))
     columns = ("--text-column", "text", "--id-column", "id", "--gold-column", "gold")
     house.manage("import_documents", str(EXAMPLE), "--task", "document-type", *columns, "--leave", "now")
@@ -200,6 +206,9 @@ def _work(browser: Browser, house: House) -> None:
     page.wait_for_url("**/tries/*/")
     _wait_until(page, page.url, "20 of 20")
     context.close()
+    more = house.home / "reminders.csv"
+    more.write_text("id,text\n" + "".join(f"R-{n},Reminder {n}: your invoice is not paid yet.\n" for n in range(80)))
+    house.manage("import_documents", str(more), "--task", "document-type", *columns[:4])
 
 
 def _upload(page: Page, house: House, task: str) -> None:
@@ -225,7 +234,8 @@ def _wait_until(page: Page, address: str, words: str) -> None:
 
 @contextmanager
 def _seeded_house() -> Iterator[House]:
-    with _empty_house(DJANGO_SUPERUSER_PASSWORD=PASSWORD) as house:
+    money = {"NIGHTSHIFT_NIGHT_LIMIT_USD": "0.20", "NIGHTSHIFT_URGENT_LIMIT_USD": "0.05"}
+    with _empty_house(DJANGO_SUPERUSER_PASSWORD=PASSWORD, **money) as house:
         for command in ("migrate --verbosity 0", "collectstatic --no-input --verbosity 0"):
             house.manage(*command.split())
         house.manage("seed_documents", "--documents", "20000", "--batches", "64")

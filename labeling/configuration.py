@@ -72,7 +72,7 @@ class Configuration(BaseModel):
     upload_bytes: int = Field(2_000_000_000, ge=1, le=10**15, description="Largest file")
     document_bytes: int = Field(10_000_000, ge=1, le=30_000_000, description="Largest text")
     late_upload_minutes: int = Field(
-        120, ge=0, le=1380, description="How late an upload that was importing still leaves the same night"
+        120, ge=0, le=1380, description="Minutes that a late upload still leaves the same night"
     )
     min_free_bytes: int = Field(
         2_000_000_000, ge=0, le=10**18, description="Below this free disk, imports and ingest wait"
@@ -80,14 +80,12 @@ class Configuration(BaseModel):
     urgent_concurrency: int = Field(8, ge=1, le=64, description="Real-time calls at once")
     canary: bool = Field(True, description="Prove a new version with one real-time call before many are sent")
     night: Annotated[time, AfterValidator(_hour_and_minute)] = Field(
-        time(0, 0), description="When the night's submission leaves, in the site's zone"
+        time(0, 0), description="When the night leaves, in the site's zone"
     )
     time_zone: Annotated[str, AfterValidator(_known_zone)] = Field(
-        "UTC", description="The site's zone; nights and days of money are in it"
+        "UTC", description="The site's zone, of nights and money"
     )
-    night_late_minutes: int = Field(
-        30, ge=1, le=1380, description="How long after its hour a night that nobody sent raises an alarm"
-    )
+    night_late_minutes: int = Field(30, ge=1, le=1380, description="Minutes until a night that nobody sent is an alarm")
     report_when: ReportWhen = Field(ReportWhen.HOUR, description="When the morning report is sent")
     report_at: Annotated[time, AfterValidator(_hour_and_minute)] = Field(
         time(7, 0), description="Hour of the morning report"

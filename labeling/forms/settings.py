@@ -83,7 +83,8 @@ class Row:
 
     @property
     def shown_default(self) -> str:
-        return dict(self.choices).get(self.default, self.default)
+        words = dict(self.choices).get(self.default, self.default)
+        return f"{int(words):,}" if words.isdecimal() else words
 
 
 @dataclass(frozen=True, slots=True)

@@ -380,7 +380,7 @@ def test_no_cell_of_the_csv_is_a_formula(viewer: Client) -> None:
 
 
 def test_what_came_instead_is_counted(viewer: Client, failures: LabelingTask) -> None:
-    assert "What came instead most often, among the newest 4 Answer Documents purple 4" in see(viewer, f"{CAUSE}/")
+    assert "What came instead most often, among the newest 4 Documents Answer 4 purple" in see(viewer, f"{CAUSE}/")
 
 
 def test_the_badge_counts_decisions_and_not_documents(viewer: Client, failures: LabelingTask) -> None:
