@@ -78,9 +78,12 @@ def paste(text: str, *, by: str) -> Selection:
         raise NothingChosen("Paste at least one id.")
     if len(named) > MOST_PASTED:
         raise NothingChosen(f"At most {MOST_PASTED:,} ids can be pasted; these are {len(named):,}.")
-    by_id = {word: pk for word in named if (pk := _own_id(word)) is not None}
+    ours = installation()
+    by_id = {word: pk for word in named if (pk := _own_id(word, ours)) is not None}
     known = set(Document.objects.filter(pk__in=by_id.values()).values_list("pk", flat=True))
-    external = DocumentText.objects.filter(external_id__in=named - by_id.keys()).values_list("external_id", "pk")
+    # The index is of ids that are not empty, and is used where the statement says so, too.
+    with_id = DocumentText.objects.filter(external_id__gt="", external_id__in=named - by_id.keys())
+    external = list(with_id.values_list("external_id", "pk"))
     found = known | {pk for _, pk in external}
     told = {word for word, pk in by_id.items() if pk in known} | {word for word, _ in external}
     if not found:
@@ -248,11 +251,11 @@ _DOES = {
 }
 
 
-def _own_id(word: str) -> int | None:
+def _own_id(word: str, ours: str) -> int | None:
     """The document that an id of ours names; None for an id of somebody else."""
     if named := _NAMED.fullmatch(word):
         return int(named[1])
-    own = custom_ids.parse(word, installation())
+    own = custom_ids.parse(word, ours)
     return own.document_id if own else None
 
 

@@ -16,11 +16,11 @@ def custom_id_of(message_batch_id: str, token: str) -> object:
 
     Raises ApiError.
     """
-    first: object = None
+    ours, first = installation(), None
     with batch_api.result_lines(message_batch_id) as lines:
         for line in islice(lines, LINES_READ):
             custom_id, _ = read_line(line) or (None, None)
-            own = custom_ids.parse(custom_id, installation())
+            own = custom_ids.parse(custom_id, ours)
             if own is not None and own.token == token:
                 return custom_id
             first = custom_id if first is None else first

@@ -317,3 +317,10 @@ def test_many_are_counted_no_further_than_needed(monkeypatch: pytest.MonkeyPatch
     assert not bulk.are_many(Document.objects.all())
     make_document(upload)
     assert bulk.are_many(Document.objects.all())
+
+
+def test_a_long_list_of_ids_costs_no_query_an_id(django_assert_max_num_queries: Any) -> None:
+    document = make_document(external_id="order 7")
+    with django_assert_max_num_queries(12):
+        selection = bulk.paste("\n".join(["order 7", *(f"order {n} of another house" for n in range(50))]), by="ada")
+    assert (ids(selection), selection.unknown) == ({document.pk}, 50)
