@@ -1,7 +1,7 @@
 """Decisions: what only a person can settle, one row per cause; apart, what goes again by itself and what was closed."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.http import HttpResponseBase
@@ -201,9 +201,9 @@ def _closed(request: WebRequest) -> HttpResponseBase:
 
 
 def _a_time(text: str | None) -> datetime | None:
-    """A time out of an address or a form; None for anything that is none."""
+    """A time out of an address or a form, in UTC: PostgreSQL knows fewer offsets than Python. None if it is none."""
     try:
         found = parse_datetime(text) if text else None
-    except ValueError:
+        return found.astimezone(UTC) if found and timezone.is_aware(found) else None
+    except (ValueError, OverflowError):
         return None
-    return found if found and timezone.is_aware(found) else None

@@ -23,6 +23,7 @@ VALUES = {
     "negative": "-1",
     "not finite": "NaN",
     "a time that no calendar has": "9999-12-31T23:59:59-14:00",
+    "an offset that PostgreSQL does not know": "2026-11-27T00:00:00+23:59",
     "markup, another direction, no plain letter": "'\"><script>alert(1)</script>\u202e\U0001f600²٣",
 }
 
