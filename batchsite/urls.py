@@ -17,5 +17,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
 ]
 
 if find_spec("labeling.urls"):
+    handler400 = "labeling.views.house.not_understood"
     handler403, handler404 = "labeling.views.house.refused", "labeling.views.house.not_found"
     urlpatterns.append(path("", include("labeling.urls")))

@@ -4,8 +4,16 @@ import hashlib
 
 from django.contrib.auth.decorators import login_not_required
 from django.db import DatabaseError
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, JsonResponse
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBadRequest,
+    HttpResponseBase,
+    HttpResponseRedirect,
+    JsonResponse,
+)
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -31,6 +39,11 @@ def theme(request: HttpRequest) -> HttpResponseBase:
     else:
         response.delete_cookie(THEME_COOKIE)
     return response
+
+
+def not_understood(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """400 without a look at the form: Django's own view looks for its token, and what could not be read fails again."""
+    return HttpResponseBadRequest(render_to_string("400.html"))
 
 
 def refused(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -1,6 +1,7 @@
 """What goes wrong is said in the look of the house, with a way on."""
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
@@ -47,6 +48,16 @@ def test_the_form_tells_the_browser_the_limit(operator: Client, small: None) -> 
 @pytest.mark.parametrize("length", ["", "many", "-5", "²"])
 def test_a_length_that_is_no_number_is_left_to_others(viewer: Client, length: str) -> None:
     assert viewer.get("/", CONTENT_LENGTH=length).status_code == 200
+
+
+@pytest.mark.parametrize("content_type", ["application/x-www-form-urlencoded; charset=utf-16", "multipart/form-data"])
+def test_a_form_that_cannot_be_read_is_not_understood(operator: Client, content_type: str) -> None:
+    operator.raise_request_exception = False
+    operator.handler.enforce_csrf_checks = True
+    operator.cookies[settings.CSRF_COOKIE_NAME] = "a" * 32
+    response = operator.post("/pause", b"reason=x", content_type=content_type)
+    assert response.status_code == 400
+    assert "That was not understood" in words(response.content)
 
 
 def test_something_that_breaks_is_said_without_its_words(viewer: Client, monkeypatch: pytest.MonkeyPatch) -> None:
