@@ -136,8 +136,7 @@ def _move_some(task: LabelingTask, move: bool) -> tuple[int, bool]:
 def _held(task: LabelingTask) -> LabelingTask:
     """The task as it is now, held to the end of the transaction: of two people one is first."""
     lock_task_alone(task.pk)
-    held = LabelingTask.objects.select_for_update(of=("self",)).select_related("version_in_use__task")
-    return held.get(pk=task.pk)
+    return LabelingTask.objects.select_for_update().get(pk=task.pk)
 
 
 def _store(

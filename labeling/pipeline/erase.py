@@ -40,7 +40,8 @@ def erase_upload(upload: Upload, *, by: Any, reason: str, kind: ErasureKind = Er
     """Nothing of it leaves any more when this returns; its words follow. Raises NotErased for who comes second."""
     name = activity.name_of(by)
     with transaction.atomic():
-        upload = Upload.objects.select_for_update(of=("self",), no_key=True).select_related("erasure").get(pk=upload.pk)
+        # Without a join: what another committed while we waited is in the row, and not in what was joined before.
+        upload = Upload.objects.select_for_update(no_key=True).get(pk=upload.pk)
         if upload.erasure:
             raise NotErased(f"{upload.erasure.asked_by} asked for it before: {upload.erasure.reason}")
         erasing.stop(upload, by=name)

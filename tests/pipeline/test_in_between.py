@@ -166,3 +166,17 @@ def test_who_closes_what_another_sends_again_at_that_moment_closes_nothing(fake:
 
     assert at_once(sends, closes) == [3, 0]
     assert states() == {DocumentState.QUEUED: 3}
+
+
+def test_of_two_who_erase_an_upload_at_once_the_second_reads_who_was_first(
+    fake: FakeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    brought_in(a_version(), texts(3))
+
+    def refused() -> str:
+        with pytest.raises(erase.NotErased) as told:
+            erase.erase_upload(Upload.objects.get(), by="bob", reason="me too")
+        return str(told.value)
+
+    _, told = while_at(monkeypatch, "erase: asked", erases, refused)
+    assert told == "ann asked for it before: asked for"
