@@ -16,15 +16,15 @@ from typing import Any
 from urllib.parse import urljoin
 
 import httpx2
-import psutil
 import psycopg
 import pytest
 
 from batchsite.api_address import sandbox_url
 from batchsite.embedded_postgres import server
 from batchsite.environment import CHECKOUT
-from batchsite.leftovers import MARK, kill_leftovers
+from batchsite.leftovers import kill_leftovers
 from labeling.faults import has_acted
+from tests.processes import marked
 
 EXAMPLES = CHECKOUT / "examples"
 ACCEPTED, COPIES = 330, 7
@@ -200,17 +200,6 @@ def stop(run: Run) -> None:
     words, code = run.interrupt()
     assert words.endswith("Stopped.\n")
     assert code == 0
-
-
-def marked(home: Path) -> list[psutil.Process]:
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get(MARK) == str(home) and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-        except (psutil.Error, OSError):
-            continue
-    return found
 
 
 def let_the_lease_end(home: Path) -> None:

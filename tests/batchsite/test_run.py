@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import fasteners
-import psutil
 import pytest
 
 from batchsite.embedded_postgres import server
 from batchsite.environment import CHECKOUT
 from batchsite.leftovers import MARK, end_leftovers, kill_leftovers
+from tests.processes import marked
 
 LAST_LINE = "State and logs are in"
 
@@ -61,17 +61,6 @@ def read_until_ready(run: subprocess.Popen[str]) -> str:
             break
     watch.cancel()
     return said
-
-
-def marked(home: Path) -> list[psutil.Process]:
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get(MARK) == str(home) and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-        except (psutil.Error, OSError):
-            continue
-    return found
 
 
 def test_a_second_run_beside_it_is_a_sentence(home):

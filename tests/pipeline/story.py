@@ -24,6 +24,10 @@ MODEL = "claude-haiku-4-5"
 LABELS = ("red", "green", "blue")
 
 
+class Killed(BaseException):
+    """Ends a worker as a kill of its process does: nothing of the product catches it."""
+
+
 def setting(**changes: Any) -> Configuration:
     """The settings of a test: defaults, no least disk, no wait before a poll, no canary."""
     return Configuration(**{"min_free_bytes": 0, "poll_seconds": 0.001, "canary": False, **changes})

@@ -18,6 +18,7 @@ from labeling.states import BatchState, DocumentState, FailureReason, Outcome
 from labeling.transitions import results
 from tests.fake_api import FakeApi, canceled, errored, expired, succeeded
 from tests.pipeline.story import (
+    Killed,
     a_version,
     anew,
     at,
@@ -39,10 +40,6 @@ from tests.pipeline.story import (
 pytestmark = pytest.mark.usefixtures("house")
 
 BATCH = "msgbatch_000001"
-
-
-class Killed(BaseException):
-    """Ends a worker as a kill of its process does."""
 
 
 @pytest.fixture

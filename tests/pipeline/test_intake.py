@@ -13,6 +13,7 @@ from labeling.states import DocumentState, UploadState, Way
 from labeling.transitions.imports import Incoming, store_rows
 from tests.pipeline.conftest import House
 from tests.pipeline.story import (
+    Killed,
     a_version,
     at_once,
     brought_in,
@@ -27,10 +28,6 @@ pytestmark = pytest.mark.usefixtures("house")
 
 MIXED = b"one\n\ntwo\n   \nthree\nfour\n\nfive\n"
 """Five documents and three blank rows."""
-
-
-class Killed(BaseException):
-    """Ends an import as a kill of its process does: nothing catches it."""
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from labeling.states import BatchState, DocumentState, Outcome
 from labeling.transitions import batches
 from tests.fake_api import FakeApi
 from tests.pipeline.story import (
+    Killed,
     a_version,
     anew,
     at,
@@ -45,10 +46,6 @@ pytestmark = pytest.mark.usefixtures("house")
 
 TRANSIENT: dict[str, Any] = {"fault": Fault.TRANSIENT}
 LIMITED: dict[str, Any] = {"fault": Fault.TRANSIENT, "status": 429, "retry_after": 1234.0}
-
-
-class Killed(BaseException):
-    """Ends a sender as a kill of its process does."""
 
 
 def one_batch(count: int = 4) -> Batch:

@@ -14,7 +14,7 @@ from labeling.models import Batch, Document, DocumentWords, Gate, Heartbeat, Led
 from labeling.pipeline import intake
 from labeling.states import BatchState, DocumentState, UploadState, Way
 from tests.fake_api import FakeApi
-from tests.pipeline.story import a_version, at, at_once, brought_in, confirmed, setting, states, texts
+from tests.pipeline.story import Killed, a_version, at, at_once, brought_in, confirmed, setting, states, texts
 
 pytestmark = pytest.mark.usefixtures("house")
 
@@ -74,10 +74,6 @@ def test_work_that_somebody_has_is_not_handed_out_again_before_its_lease_ends(fa
     assert handed_out() == [("bulk", "import_upload")] * 2
 
 
-class Death(BaseException):
-    """Ends a worker as a kill of its process does."""
-
-
 def test_the_work_of_a_dead_worker_is_handed_out_again_a_minute_later(
     fake: FakeApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -87,11 +83,11 @@ def test_the_work_of_a_dead_worker_is_handed_out_again_a_minute_later(
     now = at(monkeypatch, timezone.now())
 
     def die(*_: object) -> None:
-        raise Death
+        raise Killed
 
     with monkeypatch.context() as deadly:
         deadly.setattr("labeling.pipeline.submit.bodies.write", die)
-        with pytest.raises(Death):
+        with pytest.raises(Killed):
             tasks.submit_batch(Batch.objects.get().pk)
     at(monkeypatch, now + timedelta(seconds=60))
     assert tasks.hand_out() == 0

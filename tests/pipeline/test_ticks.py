@@ -22,6 +22,7 @@ from labeling.states import DocumentState, UploadState, Way
 from labeling.transitions import batches
 from tests.fake_api import FakeApi
 from tests.pipeline.story import (
+    Killed,
     a_version,
     at_once,
     brought_in,
@@ -43,10 +44,6 @@ DEATHS = MOST_UNFINISHED_TRIES
 @pytest.fixture(autouse=True)
 def _small_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NIGHTSHIFT_MIN_FREE_BYTES", "0")
-
-
-class Death(BaseException):
-    """What ends a worker: nothing of the product catches it, as nothing catches SIGKILL."""
 
 
 def schedules() -> Counter[tuple[str, str, str, int]]:
@@ -158,7 +155,7 @@ def test_two_whole_ticks_at_once_do_everything_once(fake: FakeApi) -> None:
 
 def dies(monkeypatch: pytest.MonkeyPatch, place: str) -> None:
     def end(*_: object) -> None:
-        raise Death
+        raise Killed
 
     monkeypatch.setattr(place, end)
 
@@ -175,7 +172,7 @@ def test_work_that_ends_its_worker_again_and_again_is_set_aside(
     with monkeypatch.context() as deadly:
         dies(deadly, f"labeling.pipeline.{place}")
         for _ in range(DEATHS):
-            with pytest.raises(Death):
+            with pytest.raises(Killed):
                 run(batch.pk)
         run(batch.pk)
     run(batch.pk)
@@ -211,7 +208,7 @@ def test_a_few_deaths_are_forgotten_by_the_work_that_succeeds(fake: FakeApi, mon
     with monkeypatch.context() as deadly:
         dies(deadly, "labeling.pipeline.ingest._download")
         for _ in range(DEATHS - 1):
-            with pytest.raises(Death):
+            with pytest.raises(Killed):
                 tasks.ingest_batch(batch.pk)
     assert tasks.ingest_batch(batch.pk) == f"{batch}: ingested"
     assert Batch.objects.get().unfinished_tries == 0

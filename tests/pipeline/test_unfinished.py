@@ -23,7 +23,7 @@ from labeling.querysets import MOST_UNFINISHED_TRIES
 from labeling.states import BulkKind, Work
 from labeling.transitions import unfinished
 from tests.fake_api import FakeApi
-from tests.pipeline.story import a_version, brought_in, setting, texts
+from tests.pipeline.story import Killed, a_version, brought_in, setting, texts
 
 pytestmark = pytest.mark.usefixtures("house")
 
@@ -35,12 +35,8 @@ def _small_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NIGHTSHIFT_MIN_FREE_BYTES", "0")
 
 
-class Death(BaseException):
-    """What ends a worker: nothing of the product catches it, as nothing catches SIGKILL."""
-
-
 def die(*_: object) -> None:
-    raise Death
+    raise Killed
 
 
 @dataclass(frozen=True)
@@ -149,7 +145,7 @@ def set_aside(work: Work, monkeypatch: pytest.MonkeyPatch) -> int:
     with monkeypatch.context() as deadly:
         deadly.setattr(case.deadly, die)
         for _ in range(DEATHS):
-            with pytest.raises(Death):
+            with pytest.raises(Killed):
                 case.run(pk)
         case.run(pk)
     return pk
