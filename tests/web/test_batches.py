@@ -289,3 +289,9 @@ def test_requests_are_paged_by_their_keys(batch: Batch, viewer: Client) -> None:
     assert f"before={oldest}" in first
     assert "page text 9<" in viewer.get(url(big) + f"?before={oldest}").content.decode()
     assert Outcome.SUCCEEDED in first.lower()
+
+
+def test_a_custom_id_is_cut_where_all_of_the_batch_are_alike(batch: Batch, viewer: Client) -> None:
+    custom_id = Request.objects.filter(batch=batch).latest("pk").custom_id
+    html = viewer.get(url(batch)).content.decode()
+    assert f'title="{custom_id}">…-{custom_id.split("-", 2)[2]}<' in html

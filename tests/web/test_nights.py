@@ -218,3 +218,13 @@ def test_all_nights_are_paged_by_date(viewer: Client, version: LabelingTaskVersi
 @pytest.mark.parametrize("path", ["/nights/2026-11-18/", "/nights/2026-02-31/", "/live/nights/2026-11-18"])
 def test_a_night_that_never_was_is_not_found(viewer: Client, path: str) -> None:
     assert viewer.get(path).status_code == 404
+
+
+def test_what_a_night_labeled_stands_beside_what_nights_usually_label(
+    viewer: Client, version: LabelingTaskVersion
+) -> None:
+    for days_ago, labeled in ((3, 4), (2, 9), (1, 5), (0, 7)):
+        stored(make_night(24 * days_ago + 1), version, 10, labeled)
+        make_document(make_upload(version))
+    seen = see(viewer, "/")
+    assert re.search(r"Labeled since [\d:]+ +7 in batches, usually 5 a night", seen)

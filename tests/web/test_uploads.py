@@ -349,3 +349,15 @@ def test_the_list_shows_what_was_paid_and_gives_the_labels(viewer: Client, versi
     assert "does not balance" not in html
     Upload.objects.filter(pk=other.pk).update(rows=2, accepted=2)
     assert "does not balance" in viewer.get("/uploads/").content.decode()
+
+
+@pytest.mark.parametrize(("held_by", "word"), [({}, "Waiting"), ({"hold_kind": "person"}, "Held")])
+def test_an_upload_of_which_nothing_is_in_flight_is_not_said_to_be_labeled(
+    viewer: Client, version: LabelingTaskVersion, held_by: dict[str, str], word: str
+) -> None:
+    upload = make_upload(version)
+    make_document(upload)
+    held = {"held_at": timezone.now(), "held_by": "ann", **held_by} if held_by else {}
+    Upload.objects.filter(pk=upload.pk).update(**held)
+    assert f"</span>{word}</span>" in viewer.get("/uploads/").content.decode()
+    assert f"</span>{word}</span>" in page(viewer, upload)
