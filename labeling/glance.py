@@ -19,6 +19,7 @@ from labeling.models import (
     Gate,
     LabelingTaskVersion,
     SendOrder,
+    Setting,
     StrayLine,
     UnfinishedWork,
     Upload,
@@ -47,6 +48,7 @@ BATCHES_WITH_STRAYS = Kind(
 )
 ACCOUNTS_WITH_STRANGERS = Kind(lambda: Account.objects.filter(foreign_seen_at__isnull=False))
 UNREADABLE = Kind(lambda: Upload.objects.filter(state=UploadState.RECEIVED).exclude(error="").order_by("-id"))
+FAILING_SCHEDULES = Kind(lambda: Setting.objects.filter(key__startswith="failing ").order_by("key"))
 TO_CONFIRM = Kind(lambda: Upload.objects.filter(state=UploadState.CHECKED))
 
 _KINDS: tuple[Kind[Any], ...] = (
@@ -60,6 +62,7 @@ _KINDS: tuple[Kind[Any], ...] = (
     BATCHES_WITH_STRAYS,
     ACCOUNTS_WITH_STRANGERS,
     UNREADABLE,
+    FAILING_SCHEDULES,
     TO_CONFIRM,
 )
 

@@ -8,6 +8,7 @@ from django.db.models import Count, Sum
 from django.utils import timezone
 
 from labeling import configuration, counts, ledger, waiting
+from labeling.health.failing import failing
 from labeling.health.heartbeat import cluster
 from labeling.health.troubles import troubles
 from labeling.models import Batch, Document, FoundBatch, Gate, LedgerCheck, Restoration, SpendTally
@@ -81,7 +82,7 @@ def restored() -> dict[str, Any] | None:
 def health(now: datetime) -> dict[str, str]:
     """What /healthz says: a word for each part, nothing secret and nothing recomputed."""
     try:
-        queues = all(cluster(now)["queues"].values())
+        queues = _queues(now)
         check = LedgerCheck.objects.order_by("-id").first()
     except DatabaseError:
         return {"database": "down", "queues": "unknown", "book": "unknown"}
@@ -91,7 +92,14 @@ def health(now: datetime) -> dict[str, str]:
         book = "wrong"
     else:
         book = "balances" if now - check.checked_at < STALE_BOOK else "stale"
-    return {"database": "up", "queues": "beating" if queues else "silent", "book": book}
+    return {"database": "up", "queues": queues, "book": book}
+
+
+def _queues(now: datetime) -> str:
+    """A worker that beats may still fail in all it does."""
+    if not all(cluster(now)["queues"].values()):
+        return "silent"
+    return "failing" if failing(now) else "beating"
 
 
 def money() -> dict[str, Any]:

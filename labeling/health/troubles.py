@@ -16,6 +16,7 @@ from labeling import clock, glance, nights, store
 from labeling.configuration import Configuration
 from labeling.foundations import SCHEDULES
 from labeling.glance import Glance
+from labeling.health.failing import failing
 from labeling.health.heartbeat import QUEUES, cluster
 from labeling.models import (
     Batch,
@@ -121,6 +122,12 @@ def _silent_workers(house: Facts) -> Iterator[Trouble]:
             when = f"{datetime.fromisoformat(at):%d %b %H:%M} UTC" if at else "never"
             words = f"No worker of the queue {queue} has beaten for three minutes; last beat: {when}."
             yield Trouble("silent_workers", words, f"queue:{queue}")
+
+
+def _failing_schedules(house: Facts) -> Iterator[Trouble]:
+    for found in failing(house.now, house.seen.of(glance.FAILING_SCHEDULES)):
+        words = f"The schedule {found.schedule!r} fails each time it runs ({found.error}): its work stands still."
+        yield Trouble("failing_schedules", words, found.subject, found.since)
 
 
 def _wrong_clock(house: Facts) -> Iterator[Trouble]:
@@ -292,6 +299,7 @@ def _strangers(house: Facts) -> Iterator[Trouble]:
 _LOOKS: tuple[Callable[[Facts], Iterator[Trouble]], ...] = (
     _silent_workers,
     _stopped_schedules,
+    _failing_schedules,
     _wrong_clock,
     _unbalanced_book,
     _low_disk,

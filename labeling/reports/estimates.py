@@ -56,6 +56,10 @@ class Afterwards:
     unpriced: int
 
     @property
+    def saved_usd(self) -> Decimal:
+        return self.list_usd - self.paid_usd
+
+    @property
     def error(self) -> Decimal | None:
         """Paid above what was said, as a part of it; None where either is unknown."""
         if self.said is None or not self.said.list_usd or self.unpriced:

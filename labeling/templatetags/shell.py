@@ -165,7 +165,7 @@ def trouble_link(trouble: Trouble) -> dict[str, str]:
     if kind == "U" and pk.isdecimal():
         return {"url": reverse("upload", args=[int(pk)]), "words": "Open upload"}
     workers = ("#workers", "See workers")
-    places = dict.fromkeys(("silent_workers", "stopped_schedules", "set_aside"), workers)
+    places = dict.fromkeys(("silent_workers", "stopped_schedules", "failing_schedules", "set_aside"), workers)
     places["ledger"] = ("#balance", "See the book")
     url, words = places.get(trouble.kind, ("#main", "See below"))
     return {"url": url, "words": words}

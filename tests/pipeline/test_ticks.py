@@ -10,10 +10,12 @@ import pytest
 from django.conf import settings
 from django.utils import timezone
 from django_q.models import OrmQ, Schedule
+from django_q.tasks import async_task
 
 from batchsite.environment import CHECKOUT
 from labeling import configuration, tasks
 from labeling.foundations import SCHEDULES, lay_foundations
+from labeling.health import failing
 from labeling.health.troubles import troubles
 from labeling.models import Batch, Document, Heartbeat, Request, Result, Upload
 from labeling.pipeline import conductor
@@ -228,3 +230,23 @@ def test_schedules_that_stand_still_while_workers_beat_are_a_trouble() -> None:
     assert kinds()[0] == "stopped_schedules"
     Schedule.objects.filter(name="nightshift tick").update(next_run=timezone.now())
     assert kinds() == []
+
+
+def test_a_schedule_that_fails_each_time_is_a_trouble_until_it_succeeds() -> None:
+    for queue in ("ticks", "bulk", "urgent"):
+        tasks.beat(queue)
+    ran = {"group": "nightshift tick", "func": "labeling.tasks.tick", "stopped": timezone.now()}
+    broken = "Traceback (most recent call last):\n  ...\nanthropic.APIError: the key sk-ant-secret is wrong"
+    later = timezone.now() + timedelta(minutes=4)
+
+    def told() -> list[str]:
+        found = troubles(configuration.load(), later)
+        return [trouble.sentence for trouble in found if trouble.kind == "failing_schedules"]
+
+    failing.note(task={**ran, "success": False, "result": broken}, sender="django_q")
+    assert [trouble.kind for trouble in troubles(configuration.load(), timezone.now())] == []
+    assert told() == ["The schedule 'nightshift tick' fails each time it runs (APIError): its work stands still."]
+    failing.note(task={**ran, "success": False, "result": "ValueError: another"}, sender="django_q")
+    assert "(APIError)" in told()[0], "since the first failure"
+    async_task("labeling.tasks.beat", "ticks", group="nightshift tick", sync=True)  # as a worker runs it
+    assert told() == []

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from labeling import ledger
 from labeling.health.heartbeat import beat
-from labeling.models import LedgerCheck
+from labeling.models import LedgerCheck, Setting
 
 
 def test_the_health_of_the_workers_needs_no_account(db: None, client: Client) -> None:
@@ -32,6 +32,15 @@ def test_the_health_of_the_house_is_a_word_for_each_part_and_nothing_secret(db: 
     ledger.check()
     well = client.get("/healthz")
     assert (well.status_code, well.json()) == (200, {"database": "up", "queues": "beating", "book": "balances"})
+
+
+def test_workers_that_beat_and_fail_in_what_they_do_are_not_well(db: None, client: Client) -> None:
+    for queue in ("ticks", "bulk", "urgent"):
+        beat(queue)
+    since = {"since": (timezone.now() - timedelta(minutes=4)).isoformat(), "error": "AttributeError"}
+    Setting.objects.create(key="failing nightshift tick", value=since)
+    response = client.get("/healthz")
+    assert (response.status_code, response.json()["queues"]) == (503, "failing")
 
 
 @pytest.mark.parametrize(("columns", "word"), [({"holds": False}, "wrong"), ({"holds": True}, "stale")])
