@@ -190,11 +190,15 @@ def _work(browser: Browser, house: House) -> None:
     """U-1 is labeled, and the answer to its create call was lost; U-2 is checked; U-3 was tried; a draft was tried,
     and U-5 waits for tonight under the version before it."""
     house.manage("load_tasks", str(TASKS))
-    columns = ("--text-column", "text", "--id-column", "id", "--gold-column", "gold")
-    house.manage("import_documents", str(EXAMPLE), "--task", "document-type", *columns, "--leave", "now")
-    house.manage("run_pipeline", "--until-idle", "--timeout", str(SECONDS))  # settles the doubt at once
     context = _context(browser, house, "light", 1440)
     page = context.new_page()
+    _upload(page, house, "document-type")
+    page.get_by_label("Id column").select_option("id")
+    page.get_by_label("Column with right labels").select_option("gold")
+    page.locator("[name=way][value=now]").check()
+    page.get_by_role("button", name=re.compile("^Import")).click()
+    _wait_until(page, f"{house.address}/uploads/1/", "accepted documents =")
+    house.manage("run_pipeline", "--until-idle", "--timeout", str(SECONDS))  # settles the doubt at once
     _upload(page, house, "one-sentence-summary")
     _upload(page, house, "amounts-and-dates")
     page.get_by_role("button", name="Try these first").click()
@@ -208,7 +212,7 @@ def _work(browser: Browser, house: House) -> None:
     context.close()
     more = house.home / "reminders.csv"
     more.write_text("id,text\n" + "".join(f"R-{n},Reminder {n}: your invoice is not paid yet.\n" for n in range(80)))
-    house.manage("import_documents", str(more), "--task", "document-type", *columns[:4])
+    house.manage("import_documents", str(more), "--task", "document-type", "--text-column", "text")
 
 
 def _upload(page: Page, house: House, task: str) -> None:

@@ -61,13 +61,14 @@ def test_estimate_and_paid_stand_side_by_side(db: None, viewer: Client) -> None:
     make_result(make_request(make_document(upload)), list_usd=Decimal("0.60"), paid_usd=Decimal("0.30"))
     Upload.objects.update(state=UploadState.DONE)
     seen = see(viewer, f"/uploads/{upload.pk}/")
-    assert "Estimated in real time about $0.50 1 answer in real time $0.60 Paid $0.30 20% more than estimated" in seen
+    assert "Estimated, in real time about $0.50 1 answer, in real time $0.60 Paid $0.30 Saved $0.30" in seen
+    assert "20% more than estimated" in seen
 
 
 def test_what_was_paid_stands_there_where_nothing_was_estimated(db: None, viewer: Client) -> None:
     upload = make_upload()
     make_result(make_request(make_document(upload)), list_usd=Decimal("0.60"), paid_usd=Decimal("0.30"))
-    assert "1 answer so far in real time $0.60 Paid $0.30" in see(viewer, f"/uploads/{upload.pk}/")
+    assert "1 answer so far, in real time $0.60 Paid $0.30 Saved $0.30" in see(viewer, f"/uploads/{upload.pk}/")
 
 
 def test_the_three_ways_say_their_price_when_the_labels_come_and_how_sure_that_is(
