@@ -103,7 +103,7 @@ def test_from_the_first_sign_in_to_the_file_with_labels(page: Page, tmp_path: Pa
     expect(page.locator("#o-flight .fig")).to_have_text("1", timeout=60_000)
     canceled = page.url
     page.locator("[id^=ub-]", has_text="B-").first.click()
-    page.get_by_text("Cancel this batch").click()
+    page.locator("#acts").get_by_text("Cancel this batch").click()
     page.check("input[value=withdraw]")
     press(page, "Cancel 1 request")
     expect(page.locator("#headline .badge")).to_contain_text("Canceled", timeout=60_000)

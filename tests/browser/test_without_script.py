@@ -28,6 +28,12 @@ def page(house: House) -> Iterator[Page]:
         yield page
 
 
+def press(page: Page, words: str | re.Pattern[str]) -> None:
+    """A page that is loaded again before the answer is there is no page at that moment."""
+    with page.expect_navigation():
+        page.get_by_role("button", name=words).click()
+
+
 def sees_after_reloads(page: Page, words: str) -> None:
     def looks() -> bool:
         page.reload()
@@ -41,9 +47,9 @@ def test_a_file_goes_from_the_form_to_its_labels(house: House, page: Page, tmp_p
         page.goto("/uploads/new/")
         page.set_input_files("#file", FILE)
         page.check("input[value=now]")
-        page.get_by_role("button", name="Upload and check").click()
+        press(page, "Upload and check")
         sees_after_reloads(page, "Which column holds the text?")
-        page.get_by_role("button", name=re.compile("^Import 8 documents")).click()
+        press(page, re.compile("^Import 8 documents"))
         until(lambda: page.reload() and page.locator("#o-labeled .fig").all_inner_texts() == ["8"], page)
         with page.expect_download() as coming:
             page.get_by_role("link", name="Your file with labels").click()
