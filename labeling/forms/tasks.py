@@ -14,6 +14,9 @@ from labeling.models import LabelingTaskVersion
 from labeling.reports.paging import an_id
 from labeling.states import Kind
 
+MOST_SCHEMA = 200_000
+"""Characters: it goes with every request, and is read each time the preview is drawn."""
+
 
 class TaskForm(forms.Form):
     name = forms.CharField(max_length=120, error_messages={"required": "Give the task a name."})
@@ -27,7 +30,11 @@ class TaskForm(forms.Form):
     kind = forms.ChoiceField(choices=[(kind.value, kind.sentence) for kind in Kind], initial=Kind.CLASSIFY)
     instructions = forms.CharField(strip=False, required=False)
     labels_pasted = forms.CharField(required=False)
-    schema = forms.CharField(required=False)
+    schema = forms.CharField(
+        required=False,
+        max_length=MOST_SCHEMA,
+        error_messages={"max_length": f"The schema has more than {MOST_SCHEMA:,} characters."},
+    )
     model = forms.CharField(max_length=80, required=False)
     max_tokens = forms.IntegerField(required=False, initial=1024)
     thinking = forms.ChoiceField(required=False, choices=[("", "by itself"), *((t, t) for t in THINKING)])
@@ -79,7 +86,7 @@ class TaskForm(forms.Form):
             kind=kind,
             instructions=_lines(str(found.get("instructions") or "")),
             labels=labels if kind == Kind.CLASSIFY else (),
-            schema=_json_object(str(found.get("schema") or "")) if kind == Kind.EXTRACT else None,
+            schema=_json_object(str(found.get("schema") or "")[:MOST_SCHEMA]) if kind == Kind.EXTRACT else None,
             model=str(found.get("model") or "").replace("\0", "").strip()[:80],
             max_tokens=1024 if max_tokens is None else max_tokens,
             thinking=str(found.get("thinking") or "") or None,

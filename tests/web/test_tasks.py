@@ -40,6 +40,7 @@ def test_a_task_is_made_from_a_table_of_labels_and_pasted_lines(operator: Client
         ({"label_name": [], "label_description": []}, "A classify task needs labels"),
         ({"instructions": " "}, "The instructions are blank."),
         ({"kind": "extract", "schema": "{"}, "This is not JSON"),
+        ({"kind": "extract", "schema": "[" * 200_001}, "more than 200,000 characters"),
         ({"slug": "new"}, "is taken by the page that makes tasks"),
         ({"model": "claude haiku"}, "cannot be the id of a model"),
     ],
