@@ -60,6 +60,7 @@ class FoundBatch(models.Model):
 
     class Meta:
         ordering = ("created_at", "id")
+        verbose_name_plural = "found batches"
         constraints = (
             models.UniqueConstraint(fields=("restoration", "message_batch_id"), name="found_once_per_restoration"),
             models.CheckConstraint(
