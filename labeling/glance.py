@@ -28,6 +28,9 @@ from labeling.states import UploadState, Verdict
 
 M = TypeVar("M", bound=Model)
 
+FAILING = "failing "
+"""A setting whose key begins like this says that a schedule fails: `health/failing.py` writes it."""
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Kind(Generic[M]):
@@ -48,7 +51,7 @@ BATCHES_WITH_STRAYS = Kind(
 )
 ACCOUNTS_WITH_STRANGERS = Kind(lambda: Account.objects.filter(foreign_seen_at__isnull=False))
 UNREADABLE = Kind(lambda: Upload.objects.filter(state=UploadState.RECEIVED).exclude(error="").order_by("-id"))
-FAILING_SCHEDULES = Kind(lambda: Setting.objects.filter(key__startswith="failing ").order_by("key"))
+FAILING_SCHEDULES = Kind(lambda: Setting.objects.filter(key__startswith=FAILING).order_by("key"))
 TO_CONFIRM = Kind(lambda: Upload.objects.filter(state=UploadState.CHECKED))
 
 _KINDS: tuple[Kind[Any], ...] = (

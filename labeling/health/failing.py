@@ -13,11 +13,11 @@ from django.db import DatabaseError
 from django.utils import timezone
 
 from labeling.foundations import SCHEDULES
+from labeling.glance import FAILING, FAILING_SCHEDULES
 from labeling.models import Setting
 
 log = logging.getLogger(__name__)
 
-PREFIX = "failing "
 FAILING_FOR = timedelta(minutes=3)
 """What fails once, because the database was away for a moment, mends itself with the next run."""
 
@@ -42,16 +42,16 @@ def note(task: Mapping[str, Any], **_: object) -> None:
     if task.get("group") not in _OURS:
         return
     try:
-        _write(f"{PREFIX}{task['group']}", task)
+        _write(f"{FAILING}{task['group']}", task)
     except DatabaseError as error:
         log.warning("not noted how %s ended: %s", task["group"], error)
 
 
 def failing(now: datetime, rows: Iterable[Setting] | None = None) -> list[Failing]:
     """Those that fail for a while. `rows`: where somebody has looked already."""
-    noted = Setting.objects.filter(key__startswith=PREFIX) if rows is None else rows
+    noted = FAILING_SCHEDULES.rows() if rows is None else rows
     found = [
-        Failing(row.key.removeprefix(PREFIX), datetime.fromisoformat(row.value["since"]), row.value["error"])
+        Failing(row.key.removeprefix(FAILING), datetime.fromisoformat(row.value["since"]), row.value["error"])
         for row in noted
     ]
     return [schedule for schedule in found if schedule.since < now - FAILING_FOR]
